@@ -1,0 +1,72 @@
+# WatchHamster: `make demo` shows it, `make test` tests it, `make check` is what a change must pass.
+# Needs Python 3.11 or later, git and make. Everything else is installed, locked, into .venv.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench setup lock format clean
+
+# The first interpreter that runs and is new enough; PYTHON=... names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run-$(shell cksum < locks/run.txt | cut -d' ' -f1)
+DEV := $(VENV)/.dev-$(shell cksum < locks/dev.txt | cut -d' ' -f1)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+#: make demo    start WatchHamster with real services to watch; Ctrl-C ends it   (ARGS="--port 9000" and so on)
+demo: $(RUN)
+	@exec $(BIN)/hamster demo $(ARGS)
+
+#: make test    every test that needs no other program                          (ARGS="-k name" and so on)
+test: $(DEV)
+	$(BIN)/python -m pytest $(ARGS)
+
+#: make check   format, lint, types, tests
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest $(ARGS)
+
+#: make bench   measure what is claimed, as ratios against a peer in the same run
+bench: $(DEV)
+	$(BIN)/python -m bench $(ARGS)
+
+#: make format  put the code into the house format
+format: $(DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+#: make lock    resolve the dependencies anew and write the locks               (needs uv; ARGS=--upgrade for newer)
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 pyproject.toml
+lock:
+	$(COMPILE) --group dev -o locks/dev.txt $(ARGS)
+	$(COMPILE) -c locks/dev.txt -o locks/run.txt
+	$(COMPILE:pyproject.toml=--group pyproject.toml:build) -c locks/dev.txt -o locks/build.txt
+	$(PYTHON) locks/pin_uv.py
+
+#: make setup   only install
+setup: $(DEV)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found; install it or set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "could not make a virtual environment with $(PYTHON); on Debian and Ubuntu: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+# hatchling and editables come from the lock, so that the project itself is installed without a look-up.
+$(RUN): $(BIN)/python
+	@echo "installing (once)..." >&2
+	@$(PIP) --require-hashes -r locks/run.txt
+	@$(PIP) --require-hashes -r locks/build.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.run-* && touch $@
+
+$(DEV): $(RUN)
+	@echo "installing the developers' tools (once)..." >&2
+	@$(PIP) --require-hashes -r locks/dev.txt
+	@rm -f $(VENV)/.dev-* && touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,0 +1,1 @@
+"""The backend of WatchHamster as supervised actors, usable from any Trio program."""

@@ -1,0 +1,1 @@
+"""WatchHamster, the product: configuration, command line and HTTP over the actors."""
