@@ -162,7 +162,7 @@ enabled = 1
         ),
         'hamster.toml:8: sevices is unknown; expected a key of hamster.toml; did you mean "services"?',
         (
-            "hamster.toml:11: services.newsroom.start_second is unknown; expected a key of a service of kind "
+            "hamster.toml:11: services.newsroom.start_second is unknown; expected a key of a service "
             'of kind "process"; did you mean "start_seconds"?'
         ),
         (
