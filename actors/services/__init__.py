@@ -1,0 +1,1 @@
+"""Services: what is supervised, and how its processes are owned."""
