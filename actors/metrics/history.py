@@ -15,6 +15,9 @@ MAX_POINTS = 1_000
 # missing are not.
 GAP_INTERVALS = 2.5
 
+# Seconds a chart's step may have at most, a leap year: beyond some thousand years datetime cannot count.
+MAX_STEP_S = 366 * 86_400.0
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -97,12 +100,14 @@ class History:
 
         Raises:
             NaiveInstant: *start* or *end* has no offset.
-            HistorySettingRefused: *step* is not above 0.
+            HistorySettingRefused: *step* is not above 0, or beyond `MAX_STEP_S`.
         """
         require_aware("start", start)
         require_aware("end", end)
         if step is not None:
             _require_positive("step", step)
+            if step > MAX_STEP_S:
+                raise HistorySettingRefused("step", step, f"seconds, {MAX_STEP_S:.0f} at most")
         found = sorted(
             (sample for sample in self._samples if start <= sample.taken_at <= end),
             key=lambda sample: sample.taken_at,
