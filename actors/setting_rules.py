@@ -266,9 +266,7 @@ def environment(value: object) -> list[SettingProblem]:
     found: list[SettingProblem] = []
     for name, content in cast("Mapping[object, object]", value).items():
         if not isinstance(name, str) or not name or "=" in name or "\0" in name:
-            found.append(
-                SettingProblem((str(name),), content, "a variable's name without '=' before it", "rename it")
-            )
+            found.append(SettingProblem((str(name),), content, "a variable's name without '=' before it", "rename it"))
         elif not isinstance(content, str) or "\0" in content:
             found.append(SettingProblem((name,), content, "text", "put it in quotes"))
     return found

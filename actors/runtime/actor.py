@@ -46,6 +46,10 @@ class Context:
         """How often it was restarted before this incarnation."""
         return self._core.restarts
 
+    def tell(self, message: Message[Any, Any]) -> bool:
+        """Queue *message* for this actor itself; False if its mailbox is full. For what other tasks have to report."""
+        return self._core.mailbox.put_nowait(Envelope(message, None, math.inf, CORRELATION.get(), trio.current_time()))
+
     def every(self, interval: float, make: Callable[[Tick], Message[Any, None]]) -> Timer:
         """Tell the actor `make(tick)` every *interval* seconds, on a grid that no handler's delay shifts.
 

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 LEAVE_BOUND = 3.0
 
 
-class RunExists(Exception):  # noqa: N818  named by what is the case, like the others
+class RunExists(Exception):
     """That name has a run that is not over."""
 
     def __init__(self, name: str, run: Run | None) -> None:
@@ -31,7 +31,7 @@ class RunExists(Exception):  # noqa: N818  named by what is the case, like the o
         self.run = run
 
 
-class KeeperClosed(Exception):  # noqa: N818  named by what is the case, like the others
+class KeeperClosed(Exception):
     """The block of `open_keeper` was left, or is being left."""
 
     def __init__(self, name: str) -> None:

@@ -72,9 +72,7 @@ class KeeperProcess:
         self._open_files = open_files
         self._waking = Waking((signal.SIGCHLD,))
         self._holders: dict[int, int] = {}  # pid to the run's number
-        self._dead: list[
-            tuple[int, int]
-        ] = []  # number and wait status of holders whose remains are being killed
+        self._dead: list[tuple[int, int]] = []  # number and wait status of holders whose remains are being killed
         self._outbox: list[bytes] = []  # bounded by the runs there are
         self._poll = select.poll()
         self._poll.register(control.fileno(), select.POLLIN)

@@ -26,7 +26,7 @@ HAND_OVER_BOUND = 5.0
 END_BOUND = 2.5
 
 
-class KeeperUnavailable(OSError):  # noqa: N818  named by what is the case, like the others
+class KeeperUnavailable(OSError):
     """No keeper could be launched, or it does not take requests. What runs already runs on."""
 
     def __init__(self, reason: str) -> None:
@@ -34,7 +34,7 @@ class KeeperUnavailable(OSError):  # noqa: N818  named by what is the case, like
         self.reason = reason
 
 
-class KeeperGone(Exception):  # noqa: N818  named by what is the case, like the others
+class KeeperGone(Exception):
     """This incarnation has ended. Inside the package only: a new one is launched."""
 
 

@@ -98,9 +98,7 @@ _decoder = msgspec.json.Decoder(_Started | _Failed | _Exited | _Lost | _Empty)
 
 def _checked(number: int) -> int:
     if number not in valid_signals():
-        raise ValueError(
-            f"signal is {number!r}; expected one of this machine's signals, such as 15 for SIGTERM"
-        )
+        raise ValueError(f"signal is {number!r}; expected one of this machine's signals, such as 15 for SIGTERM")
     return int(number)
 
 
@@ -289,9 +287,7 @@ class Run:
                 self._failure = report.message  # told with the end, which follows at once
             case _Exited():
                 self._change(
-                    attrs.evolve(
-                        was, phase=Phase.EXITED, exit_code=report.code, signal=report.signal, exited_at=now
-                    )
+                    attrs.evolve(was, phase=Phase.EXITED, exit_code=report.code, signal=report.signal, exited_at=now)
                 )
             case _Lost():
                 self._change(attrs.evolve(was, lost_output_bytes=report.bytes, log_error=report.error))

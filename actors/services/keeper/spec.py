@@ -15,13 +15,11 @@ from . import wire
 SPEC_LIMIT = 16 * 1024 * 1024
 
 
-class InvalidSpec(ValueError):  # noqa: N818  named by what is the case, like the others
+class InvalidSpec(ValueError):
     """A field of a `ProcessSpec` that no process can have."""
 
     def __init__(self, field: str, got: object, expected: str) -> None:
-        super().__init__(
-            f"ProcessSpec.{field} is {got!r}; expected {expected}; correct the service's configuration"
-        )
+        super().__init__(f"ProcessSpec.{field} is {got!r}; expected {expected}; correct the service's configuration")
         self.field = field
         self.got = got
         self.expected = expected
