@@ -6,6 +6,7 @@ value that breaks its rule cannot exist.
 """
 
 import difflib
+import enum
 import math
 import re
 import shlex
@@ -21,13 +22,21 @@ SHOWN = 60  # characters of a wrong value in a message: enough to recognise it, 
 RULE = "rule"  # the key of a field's metadata under which its rule stands
 
 
+class Nothing(enum.Enum):
+    """What stands in a problem where there is no wrong value to show."""
+
+    MISSING = "missing"
+    UNKNOWN = "unknown"  # nobody reads a key of this name, whatever its value
+    NO_ID = "not an id"  # the name itself is the wrong value
+
+
 @attrs.frozen
 class SettingProblem:
     """One thing that is wrong with one setting.
 
-    `path` leads from where the check began to the value, `got` is that value (`attrs.NOTHING` when there is
-    none), `expected` and `advice` are phrases without a full stop. An empty `advice` leaves it to whoever
-    knows the field's default (see `problems`).
+    `path` leads from where the check began to the value, `got` is that value or `Nothing`; `expected` and
+    `advice` are phrases without a full stop. An empty `advice` leaves it to whoever knows the field's default
+    (see `problems`).
     """
 
     path: tuple[str, ...]
@@ -41,8 +50,8 @@ class SettingProblem:
 
     def __str__(self) -> str:
         where = dotted(self.path) or "the value"
-        given = f"{where} is missing" if self.got is attrs.NOTHING else f"{where} is {shown(self.got)}"
-        return "; ".join(part for part in (given, f"expected {self.expected}", self.advice) if part)
+        parts = (f"{where} is {shown(self.got)}", f"expected {self.expected}", self.advice)
+        return "; ".join(part for part in parts if part)
 
 
 class SettingsError(ValueError):
@@ -72,7 +81,7 @@ def problems(cls: type[attrs.AttrsInstance], values: Mapping[str, object]) -> li
             wrong = rule(values[field.name])
         elif field.default is attrs.NOTHING:
             # The rule's own words for what belongs here, whatever it says about an absent value.
-            wrong = [attrs.evolve(p, path=(), got=attrs.NOTHING) for p in rule(attrs.NOTHING)[:1]]
+            wrong = [attrs.evolve(p, path=(), got=Nothing.MISSING) for p in rule(Nothing.MISSING)[:1]]
         else:
             wrong = []
         found += [with_advice(p, field.default).within(field.name) for p in wrong]
@@ -98,11 +107,11 @@ def with_advice(problem: SettingProblem, default: object) -> SettingProblem:
     """*problem* with what to do about it, where its rule did not say."""
     if problem.advice:
         return problem
-    if problem.got is attrs.NOTHING:
+    if problem.got is Nothing.MISSING:
         return attrs.evolve(problem, advice="add the key")
-    if default is attrs.NOTHING or problem.path or not isinstance(default, str | int | float | tuple):
+    if problem.path or not isinstance(default, str | int | float | tuple):
         return attrs.evolve(problem, advice="change it")
-    return attrs.evolve(problem, advice=f"remove the key to use {shown(cast('object', default))}")
+    return attrs.evolve(problem, advice=f"remove the key to use {plain(cast('object', default))}")
 
 
 def dotted(path: Sequence[str]) -> str:
@@ -117,6 +126,11 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
+def plain(value: object) -> str:
+    """*value* as a person writes it: a whole number of seconds needs no decimal point."""
+    return shown(int(value)) if isinstance(value, float) and value.is_integer() else shown(value)
+
+
 def _toml(value: object) -> str:
     match value:
         case bool():
@@ -124,8 +138,8 @@ def _toml(value: object) -> str:
         case str():
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
-        case float() if value.is_integer() and abs(value) < 1e15:  # beyond it 1e+16 reads better
-            return str(int(value))
+        case Nothing():
+            return value.value
         case list() | tuple():
             return "[" + ", ".join(map(_toml, cast("Sequence[object]", value))) + "]"
         case dict():
@@ -158,9 +172,9 @@ def _number(noun: str, least: float, most: float, *, whole: bool) -> Rule:
     def rule(value: object) -> list[SettingProblem]:
         right_type = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not right_type or not math.isfinite(cast("float", value)) or cast("float", value) < least:
-            return [SettingProblem((), value, f"{noun} of {shown(least)} or more")]
+            return [SettingProblem((), value, f"{noun} of {plain(least)} or more")]
         if cast("float", value) > most:
-            return [SettingProblem((), value, f"{noun} of {shown(most)} or less")]
+            return [SettingProblem((), value, f"{noun} of {plain(most)} or less")]
         return []
 
     return rule
@@ -213,14 +227,14 @@ def each(rule: Rule, expected: str) -> Rule:
     return listed
 
 
-def matching(pattern: str, expected: str) -> Rule:
+def matching(pattern: str, expected: str, advice: str = "") -> Rule:
     """Text that *pattern* matches as a whole."""
     compiled = re.compile(pattern)
 
     def rule(value: object) -> list[SettingProblem]:
         if isinstance(value, str) and compiled.fullmatch(value):
             return []
-        return [SettingProblem((), value, expected)]
+        return [SettingProblem((), value, expected, advice)]
 
     return rule
 
@@ -256,7 +270,7 @@ def environment(value: object) -> list[SettingProblem]:
                 SettingProblem((str(name),), content, "a variable's name without '=' before it", "rename it")
             )
         elif not isinstance(content, str) or "\0" in content:
-            found.append(SettingProblem((name,), content, "text", "put the value in quotes"))
+            found.append(SettingProblem((name,), content, "text", "put it in quotes"))
     return found
 
 

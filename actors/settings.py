@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from actors import setting_rules as rules
-from actors.setting_rules import RULE, SettingProblem, SettingsError
+from actors.setting_rules import RULE, Nothing, SettingProblem, SettingsError
 
 Kind: TypeAlias = Literal[
     "process", "feed", "http", "files", "report", "deployment", "webhooks", "tcp", "exec"
@@ -89,7 +89,7 @@ class ProcessOptions:
     def _conflicts(self) -> list[SettingProblem]:
         if self.backoff_max >= self.backoff_initial:
             return []
-        expected = f"seconds of {rules.shown(self.backoff_initial)}, the backoff_initial, or more"
+        expected = f"seconds of {rules.plain(self.backoff_initial)}, the backoff_initial, or more"
         return [
             SettingProblem(("backoff_max",), self.backoff_max, expected, "raise it or lower backoff_initial")
         ]
@@ -100,7 +100,7 @@ def service_id(value: object) -> Sequence[SettingProblem]:
     if value == OWN_LOG:
         return [SettingProblem((), value, "an id that is not our own log's name", "choose another")]
     expected = "1 to 64 of a-z, 0-9, '_' and '-', the first a letter or digit"
-    return rules.matching(r"[a-z0-9][a-z0-9_-]{0,63}", expected)(value)
+    return rules.matching(r"[a-z0-9][a-z0-9_-]{0,63}", expected, "choose another")(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +127,7 @@ class ServiceSettings:
     def _conflicts(self) -> list[SettingProblem]:
         if self.kind == "process" and self.process is None:
             return [
-                SettingProblem(("process",), attrs.NOTHING, 'options for kind "process"', "say its command")
+                SettingProblem(("process",), Nothing.MISSING, 'options for kind "process"', "say its command")
             ]
         if self.kind != "process" and self.process is not None:
             expected = f"no process options for kind {rules.shown(self.kind)}"
@@ -154,7 +154,7 @@ class MetricsSettings:
         longest = self.interval * HISTORY_SAMPLES
         if self.history_seconds <= longest:
             return []
-        expected = f"seconds of {rules.shown(longest)} or less ({HISTORY_SAMPLES:,} samples)"
+        expected = f"seconds of {rules.plain(longest)} or less ({HISTORY_SAMPLES:,} samples)"
         return [
             SettingProblem(("history_seconds",), self.history_seconds, expected, "lower it or raise interval")
         ]
@@ -170,7 +170,7 @@ class SystemSettings:
     data_dir: Path = attrs.field(converter=Path)
     zone: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.zone_name)})
     services: tuple[ServiceSettings, ...] = attrs.field(default=(), converter=tuple[ServiceSettings, ...])
-    metrics: MetricsSettings = MetricsSettings()
+    metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
 
     @property
     def logs_dir(self) -> Path:
