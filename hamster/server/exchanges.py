@@ -72,7 +72,7 @@ class HttpExchange:
             await trio.lowlevel.checkpoint()
             return
         await self._send(message)
-        if message["type"] == "http.response.start" and _is_event_stream(message["headers"]):
+        if message["type"] == "http.response.start" and _is_event_stream(message.get("headers", ())):
             self._exchanges.streams.add(self)
             if self._exchanges.draining:
                 await self.end()
