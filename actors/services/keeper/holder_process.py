@@ -21,8 +21,8 @@ import time
 from . import kernel
 from .ending import GROUP, Ending
 from .output import Output
-from .spawn import ALL_SIGNALS, REPORT_SIZE, explain, spawn
-from .waking import Waking
+from .spawn import REPORT_SIZE, explain, spawn
+from .waking import NOTED, Waking
 from .wire import KILL, SIGNAL, STOP, Lines, line
 
 TYPE_CHECKING = False
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 # Seconds between two reports of lost output.
 LOST_REPORT = 1.0
 
-# Bytes read from the socket in one turn.
-_READ = 64 * 1024
+# Bytes read from the socket in one turn. Small, since it is memory of every holder; a usual spec takes one.
+_READ = 8 * 1024
 
 # Exit statuses; see above.
 _SAID_EMPTY = 0
@@ -61,7 +61,7 @@ def hold(conn: socket.socket, open_files: int, keeper: int) -> int:
     kernel.name_process(b"hamster-holder")
     kernel.become_subreaper()
     kernel.die_with_parent(signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)
     if os.getppid() != keeper:
         return _ABANDONED
     return Holder(conn, waking, open_files).run()
