@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class HistorySettingRefused(ValueError):  # noqa: N818  # a house name: the fact, as `ServiceNotFound`
+class HistorySettingRefused(ValueError):  # a house name: the fact, as `ServiceNotFound`
     """A history was asked for, or asked, with a number that makes no sense."""
 
     def __init__(self, setting: str, got: float, expected: str) -> None:
@@ -116,9 +116,7 @@ class History:
             return self._points([(sample.taken_at, [sample]) for sample in found])
         width = bucket_width(start, end, step, self._interval)
         buckets = groupby(found, key=lambda sample: (sample.taken_at - _EPOCH) // width)
-        return self._points(
-            [(max(start, _EPOCH + number * width), list(samples)) for number, samples in buckets]
-        )
+        return self._points([(max(start, _EPOCH + number * width), list(samples)) for number, samples in buckets])
 
     def clear(self) -> int:
         """Forget everything.
@@ -132,13 +130,8 @@ class History:
 
     def _points(self, groups: Sequence[tuple[datetime, Sequence[Sample]]]) -> list[Point]:
         limit = timedelta(seconds=GAP_INTERVALS * self._interval)
-        gaps = [
-            later[0].taken_at - earlier[-1].taken_at > limit for (_, earlier), (_, later) in pairwise(groups)
-        ]
-        return [
-            point(at, samples, after_gap=gap)
-            for (at, samples), gap in zip(groups, [False, *gaps], strict=False)
-        ]
+        gaps = [later[0].taken_at - earlier[-1].taken_at > limit for (_, earlier), (_, later) in pairwise(groups)]
+        return [point(at, samples, after_gap=gap) for (at, samples), gap in zip(groups, [False, *gaps], strict=False)]
 
 
 def bucket_width(start: datetime, end: datetime, step: float | None, interval: float) -> timedelta:

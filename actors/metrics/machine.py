@@ -13,7 +13,7 @@ _SYS_BLOCK = Path("/sys/block")
 _SYS_NET = Path("/sys/class/net")
 
 
-class SourceMissing(Exception):  # noqa: N818  # a house name: the fact, as `ServiceNotFound`
+class SourceMissing(Exception):  # a house name: the fact, as `ServiceNotFound`
     """The machine has no such figure (a container often hides its disks)."""
 
     def __init__(self, source: str, reason: str) -> None:
@@ -87,9 +87,7 @@ class PsutilMachine:
         times = psutil.cpu_times()
         # Linux counts what guests used under user and nice as well.
         return {
-            kind: value
-            for kind, value in zip(times._fields, times, strict=True)
-            if kind not in {"guest", "guest_nice"}
+            kind: value for kind, value in zip(times._fields, times, strict=True) if kind not in {"guest", "guest_nice"}
         }
 
     def memory_percent(self) -> float:

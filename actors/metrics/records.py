@@ -8,7 +8,7 @@ import attrs
 NetworkStatus = Literal["connected", "disconnected", "unknown"]
 
 
-class NaiveInstant(ValueError):  # noqa: N818  # a house name: the fact, as `ServiceNotFound`
+class NaiveInstant(ValueError):  # a house name: the fact, as `ServiceNotFound`
     """A datetime without an offset was given where an instant is needed."""
 
     def __init__(self, field: str, got: datetime) -> None:

@@ -27,7 +27,7 @@ class Status(Enum):
     NO_DATA = "no_data"
 
 
-class RuleRefused(ValueError):  # noqa: N818  # a house name: the fact, as `ServiceNotFound`
+class RuleRefused(ValueError):  # a house name: the fact, as `ServiceNotFound`
     """A rule that could not work."""
 
     def __init__(self, rule: str, setting: str, got: float, expected: str) -> None:
@@ -147,9 +147,7 @@ def figure_of(sample: Sample, figure: Figure) -> float | None:
     assert_never(figure)
 
 
-def step(
-    states: Iterable[RuleState], sample: Sample | None, *, at: float, interval: float
-) -> tuple[RuleState, ...]:
+def step(states: Iterable[RuleState], sample: Sample | None, *, at: float, interval: float) -> tuple[RuleState, ...]:
     """The states after one sample, or after an interval that brought none.
 
     Args:
@@ -159,9 +157,7 @@ def step(
         interval: Seconds between samples.
     """
     return tuple(
-        evaluate(
-            state, None if sample is None else figure_of(sample, state.rule.figure), at=at, interval=interval
-        )
+        evaluate(state, None if sample is None else figure_of(sample, state.rule.figure), at=at, interval=interval)
         for state in states
     )
 

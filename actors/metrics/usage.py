@@ -102,9 +102,7 @@ class ProcessUsage:
             # The window keeps its beginning, so that the next one is long enough.
             return {service: _usage(family, None) for service, family in members.items()}
         found = {
-            service: _usage(
-                family, elapsed and 100.0 * self._cpu_since(rows[pids[service]], family) / elapsed
-            )
+            service: _usage(family, elapsed and 100.0 * self._cpu_since(rows[pids[service]], family) / elapsed)
             for service, family in members.items()
         }
         self._at = at

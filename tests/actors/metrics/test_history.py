@@ -123,9 +123,9 @@ def test_a_chart_drawn_again_later_has_the_same_buckets() -> None:
     history = filled(*range(100))
     one = history.between(at(0), at(90), 10.0)
     two = history.between(at(7), at(97), 10.0)
-    assert [point for point in one if point.at >= at(10)] == [
-        point for point in two if at(10) <= point.at < at(90)
-    ] + [one[-1]]
+    assert [point for point in one if point.at >= at(10)] == [point for point in two if at(10) <= point.at < at(90)] + [
+        one[-1]
+    ]
 
 
 def test_a_gap_stays_a_gap() -> None:

@@ -111,9 +111,7 @@ def twin(rule: Rule, looks: list[Look]) -> list[Status]:
 
 
 @given(rules, stretches)
-def test_a_rule_stands_where_its_whole_past_puts_it(
-    rule: Rule, past: list[tuple[float | None, list[float]]]
-) -> None:
+def test_a_rule_stands_where_its_whole_past_puts_it(rule: Rule, past: list[tuple[float | None, list[float]]]) -> None:
     now, looks = 0.0, list[Look]()
     for value, pauses in past:
         for pause in pauses:
@@ -235,9 +233,7 @@ def test_before_any_sample_the_system_is_not_called_healthy() -> None:
 
 
 def sample(cpu: float | None, memory: float | None, disk: float | None) -> Sample:
-    return Sample(
-        taken_at=datetime(2024, 1, 1, tzinfo=UTC), cpu_percent=cpu, memory_percent=memory, disk_percent=disk
-    )
+    return Sample(taken_at=datetime(2024, 1, 1, tzinfo=UTC), cpu_percent=cpu, memory_percent=memory, disk_percent=disk)
 
 
 def test_each_rule_sees_its_own_figure() -> None:

@@ -266,17 +266,13 @@ def test_a_sample_needs_an_instant() -> None:
 
 
 @given(cpu_readings, cpu_readings)
-def test_a_percentage_is_one_whatever_the_counters_do(
-    before: dict[str, float], after: dict[str, float]
-) -> None:
+def test_a_percentage_is_one_whatever_the_counters_do(before: dict[str, float], after: dict[str, float]) -> None:
     percent = cpu_percent(before, after)
     assert percent is None or 0.0 <= percent <= 100.0
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000), cpu_readings)
-def test_busy_is_what_is_neither_idle_nor_waiting(
-    busy: int, idle: int, waiting: int, before: dict[str, float]
-) -> None:
+def test_busy_is_what_is_neither_idle_nor_waiting(busy: int, idle: int, waiting: int, before: dict[str, float]) -> None:
     before = {kind: float(int(value)) for kind, value in before.items()}
     after = {**before}
     after["system"] += busy
@@ -313,10 +309,7 @@ def test_rates_are_over_the_devices_in_both_and_never_below_zero(
     moved = traffic(before, after, seconds)
     assert moved.inward == sum(device.inward for device in after.values())
     assert moved.outward == sum(device.outward for device in after.values())
-    deltas = [
-        (after[name].inward - before[name].inward, after[name].outward - before[name].outward)
-        for name in both
-    ]
+    deltas = [(after[name].inward - before[name].inward, after[name].outward - before[name].outward) for name in both]
     if not deltas or min(map(min, deltas)) < 0:
         assert (moved.inward_per_second, moved.outward_per_second) == (None, None)
     else:

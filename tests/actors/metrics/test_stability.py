@@ -12,9 +12,7 @@ from actors.metrics.stability import LOOK_BACK, MAX_ERROR_CHARS
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 # What happens: who, whether it fails, and how many minutes after the one before.
-happenings = st.lists(
-    st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_from([0, 1, 60, 600])), max_size=60
-)
+happenings = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_from([0, 1, 60, 600])), max_size=60)
 
 
 def minutes(count: float) -> datetime:

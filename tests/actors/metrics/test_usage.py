@@ -310,13 +310,8 @@ pids = st.integers(1, 8)
 
 
 @given(st.dictionaries(pids, st.tuples(pids, pids), min_size=1), pids)
-def test_a_family_is_whoever_can_be_reached_even_in_a_circle(
-    tree: dict[int, tuple[int, int]], root: int
-) -> None:
-    rows = [
-        row(pid, parent=parent, session=session, memory_bytes=1 << pid)
-        for pid, (parent, session) in tree.items()
-    ]
+def test_a_family_is_whoever_can_be_reached_even_in_a_circle(tree: dict[int, tuple[int, int]], root: int) -> None:
+    rows = [row(pid, parent=parent, session=session, memory_bytes=1 << pid) for pid, (parent, session) in tree.items()]
     found = Table(rows).usage().usage({"web": root})
     if root not in tree:
         assert found == {}
