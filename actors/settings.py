@@ -15,17 +15,13 @@ import attrs
 from actors import setting_rules as rules
 from actors.setting_rules import RULE, Nothing, SettingProblem, SettingsError
 
-Kind: TypeAlias = Literal[
-    "process", "feed", "http", "files", "report", "deployment", "webhooks", "tcp", "exec"
-]
+Kind: TypeAlias = Literal["process", "feed", "http", "files", "report", "deployment", "webhooks", "tcp", "exec"]
 Restart: TypeAlias = Literal["always", "on-failure", "never"]
 Scalar: TypeAlias = str | int | float | bool | dt.date | dt.time  # a dt.datetime is a dt.date
 OptionValue: TypeAlias = "Scalar | Sequence[OptionValue] | Mapping[str, OptionValue]"
 
 KINDS: tuple[str, ...] = get_args(Kind)
-OWN_LOG = (
-    "watchhamster"  # `watchhamster.log` is our own and `<id>.log` a service's: no service may have this id
-)
+OWN_LOG = "watchhamster"  # `watchhamster.log` is our own and `<id>.log` a service's: no service may have this id
 LOGS = "logs"  # the folder of the data directory that holds them
 HISTORY_SAMPLES = 20_000  # bound of the history in memory: about 10 MB, or an hour at five samples a second
 FAILURES = 10_000  # bound of `fatal_failures`: every failure in the window is remembered
@@ -90,9 +86,7 @@ class ProcessOptions:
         if self.backoff_max >= self.backoff_initial:
             return []
         expected = f"seconds of {rules.plain(self.backoff_initial)}, the backoff_initial, or more"
-        return [
-            SettingProblem(("backoff_max",), self.backoff_max, expected, "raise it or lower backoff_initial")
-        ]
+        return [SettingProblem(("backoff_max",), self.backoff_max, expected, "raise it or lower backoff_initial")]
 
 
 def service_id(value: object) -> Sequence[SettingProblem]:
@@ -126,17 +120,13 @@ class ServiceSettings:
 
     def _conflicts(self) -> list[SettingProblem]:
         if self.kind == "process" and self.process is None:
-            return [
-                SettingProblem(("process",), Nothing.MISSING, 'options for kind "process"', "say its command")
-            ]
+            return [SettingProblem(("process",), Nothing.MISSING, 'options for kind "process"', "say its command")]
         if self.kind != "process" and self.process is not None:
             expected = f"no process options for kind {rules.shown(self.kind)}"
             return [SettingProblem(("process",), "given", expected, "remove them or change the kind")]
         if self.kind == "process" and self.options:
             expected = "a key of kind process"
-            return [
-                SettingProblem((key,), value, expected, "remove it") for key, value in self.options.items()
-            ]
+            return [SettingProblem((key,), value, expected, "remove it") for key, value in self.options.items()]
         return []
 
 
@@ -155,9 +145,7 @@ class MetricsSettings:
         if self.history_seconds <= longest:
             return []
         expected = f"seconds of {rules.plain(longest)} or less ({HISTORY_SAMPLES:,} samples)"
-        return [
-            SettingProblem(("history_seconds",), self.history_seconds, expected, "lower it or raise interval")
-        ]
+        return [SettingProblem(("history_seconds",), self.history_seconds, expected, "lower it or raise interval")]
 
 
 @attrs.frozen(kw_only=True)
@@ -185,8 +173,6 @@ class SystemSettings:
         twice: list[SettingProblem] = []
         for service in self.services:
             if service.id in seen:
-                twice.append(
-                    SettingProblem(("services",), service.id, "each id once", "rename one of the two")
-                )
+                twice.append(SettingProblem(("services",), service.id, "each id once", "rename one of the two"))
             seen.add(service.id)
         return twice

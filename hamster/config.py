@@ -46,9 +46,7 @@ class HamsterConfig:
 
     def system(self, data_dir: Path) -> SystemSettings:
         """What `open_system` takes."""
-        return SystemSettings(
-            data_dir=data_dir, zone=self.time.zone, services=self.services, metrics=self.metrics
-        )
+        return SystemSettings(data_dir=data_dir, zone=self.time.zone, services=self.services, metrics=self.metrics)
 
 
 def default_source() -> Path | None:

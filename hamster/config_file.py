@@ -82,9 +82,7 @@ class ConfigFile:
             found = cast("Mapping[str, object]", value)
         return found
 
-    def known(
-        self, table: Mapping[str, object], at: Sequence[str], keys: Collection[str], owner: str
-    ) -> None:
+    def known(self, table: Mapping[str, object], at: Sequence[str], keys: Collection[str], owner: str) -> None:
         """Every key of *table* is one of *keys*, or a mistake; *owner* says whose keys they are."""
         for key in table:
             if key not in keys:
@@ -135,9 +133,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except FileNotFoundError:
-        raise _refusal(
-            path, "there is no such file; create it or leave --config away to use the defaults"
-        ) from None
+        raise _refusal(path, "there is no such file; create it or leave --config away to use the defaults") from None
     except IsADirectoryError:
         raise _refusal(path, f"is a directory; expected a file; perhaps {path / 'hamster.toml'}") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name

@@ -79,9 +79,7 @@ def _process(file: ConfigFile, own: Mapping[str, object], at: tuple[str, ...]) -
         process = attrs.evolve(process, cwd=str(file.path.absolute().parent / process.cwd))
         if not Path(process.cwd or "").is_dir():
             expected = "a directory that exists"
-            file.warn(
-                SettingProblem((*at, "cwd"), process.cwd, expected, "create it, or the service cannot start")
-            )
+            file.warn(SettingProblem((*at, "cwd"), process.cwd, expected, "create it, or the service cannot start"))
     program = process.command[0]
     if not program_exists(process):
         expected = "a program that can be run"
@@ -114,6 +112,4 @@ def _look_at_options(
             file.warn(SettingProblem((*at, key), own[key], expected, near))
     if new or own:
         expected = '"process", the only kind this version runs'
-        file.warn(
-            SettingProblem((*at, "kind"), common["kind"], expected, "the service stays stopped until then")
-        )
+        file.warn(SettingProblem((*at, "kind"), common["kind"], expected, "the service stays stopped until then"))

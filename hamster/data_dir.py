@@ -27,7 +27,7 @@ class DataDirError(Exception):
         self.reason = reason
 
 
-class DataDirInUse(DataDirError):  # noqa: N818 (says what is the case, as `FileExists` would)
+class DataDirInUse(DataDirError):
     """Another WatchHamster uses the directory: `pid` and `url` tell it, None where it did not say (yet)."""
 
     def __init__(self, data_dir: Path, pid: int | None, url: str | None) -> None:
@@ -59,23 +59,17 @@ def prepare_data_dir(data_dir: Path) -> Path:
         except FileExistsError:
             raise DataDirError(data_dir, f"cannot be used: {directory} is a file; remove it") from None
         except NotADirectoryError:
-            raise DataDirError(
-                data_dir, "cannot be made: a part of its path is a file; choose another"
-            ) from None
+            raise DataDirError(data_dir, "cannot be made: a part of its path is a file; choose another") from None
         except OSError as error:
             raise _unwritable(data_dir, error) from None
         if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-            raise DataDirError(
-                data_dir, f"cannot be used: {directory} may not be written; see its permissions"
-            )
+            raise DataDirError(data_dir, f"cannot be used: {directory} may not be written; see its permissions")
     return data_dir
 
 
 def _unwritable(data_dir: Path, error: OSError) -> DataDirError:
     reason = error.strerror or str(error)
-    return DataDirError(
-        data_dir, f"cannot be written: {reason}; see its permissions or choose another --data-dir"
-    )
+    return DataDirError(data_dir, f"cannot be written: {reason}; see its permissions or choose another --data-dir")
 
 
 class DataDirLock:

@@ -20,9 +20,7 @@ def contract_services() -> tuple[ServiceSettings, ...]:
     """
     return (
         _service("posco_news", "feed", "POSCO 뉴스 모니터", "POSCO 뉴스 시스템 모니터링 및 알림"),
-        _service(
-            "github_pages", "http", "GitHub Pages 모니터", "GitHub Pages 사이트 접속 상태와 응답 시간 확인"
-        ),
+        _service("github_pages", "http", "GitHub Pages 모니터", "GitHub Pages 사이트 접속 상태와 응답 시간 확인"),
         _service("cache_monitor", "files", "캐시 모니터", "데이터 캐시의 최신성, 크기, 파일 수 점검"),
         _service("deployment", "deployment", "배포 시스템", "사이트 배포와 브랜치 전환 실행"),
         _service("message_system", "report", "메시지 시스템", "정기 상태 보고 메시지 작성"),

@@ -21,7 +21,7 @@ LARGEST = 64 * 1024  # bytes; a run-time file has some 300
 FIELDS = ("url", "pid", "token", "started_at", "version")
 
 
-class NotRunning(Exception):  # noqa: N818 (an answer more than an error)
+class NotRunning(Exception):
     """No WatchHamster is running for `data_dir`."""
 
     def __init__(self, data_dir: Path, why: str) -> None:
@@ -144,15 +144,11 @@ def _refuse_a_strangers(path: Path, status: os.stat_result) -> None:
         raise RuntimeFileError(path, f"belongs to {owner}; run this as the user that started WatchHamster")
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
-        raise RuntimeFileError(
-            path, f"has mode {mode:04o}; expected 0600; remove it and restart WatchHamster"
-        )
+        raise RuntimeFileError(path, f"has mode {mode:04o}; expected 0600; remove it and restart WatchHamster")
 
 
 def _parsed(path: Path, content: bytes) -> RuntimeFile:
-    broken = RuntimeFileError(
-        path, "says nothing we understand; restart WatchHamster to have it written anew"
-    )
+    broken = RuntimeFileError(path, "says nothing we understand; restart WatchHamster to have it written anew")
     try:
         parsed: object = json.loads(content)
     except (ValueError, RecursionError):
@@ -161,9 +157,7 @@ def _parsed(path: Path, content: bytes) -> RuntimeFile:
         raise broken
     record = cast("dict[str, object]", parsed)
     match [record.get(name) for name in FIELDS]:
-        case [str(url), int(pid), str(token), str(started), str(version)] if pid > 0 and not isinstance(
-            pid, bool
-        ):
+        case [str(url), int(pid), str(token), str(started), str(version)] if pid > 0 and not isinstance(pid, bool):
             try:
                 started_at = dt.datetime.fromisoformat(started)
             except ValueError:

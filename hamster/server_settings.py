@@ -32,9 +32,7 @@ def origin(value: object) -> list[SettingProblem]:
     """What a browser sends as `Origin`: scheme, host and perhaps a port, nothing after it."""
     if isinstance(value, str) and _ORIGIN.fullmatch(value):
         return []
-    advice = (
-        "name each one; a wildcard would let every web page in" if value == "*" else "write it without a path"
-    )
+    advice = "name each one; a wildcard would let every web page in" if value == "*" else "write it without a path"
     return [SettingProblem((), value, 'an origin, like "http://localhost:1420"', advice)]
 
 

@@ -24,7 +24,7 @@ LINES = (
 )
 
 
-class Accident(Exception):  # noqa: N818 (it is shown in a log, where this reads best)
+class Accident(Exception):
     """What it dies of when it dies of an exception."""
 
 

@@ -26,9 +26,7 @@ from hamster.demo.inbox import Inbox
 from hamster.demo.news import KEPT, News, Report
 from hamster.demo.site import Answer, Site
 
-LARGEST = (
-    1024 * 1024
-)  # bytes of a posted body: the largest a webhook's receiver takes elsewhere is below this
+LARGEST = 1024 * 1024  # bytes of a posted body: the largest a webhook's receiver takes elsewhere is below this
 DRAINED = 8 * LARGEST  # bytes read of a body that is too large, so that its sender gets to read our answer
 THREADS = 64  # requests at once; more are turned away rather than queued without a bound
 SLOWEST = 10.0  # seconds a client may be silent in the middle of a request
@@ -48,9 +46,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, Handler)
-        self.site = Site(
-            News(), Inbox(), f"http://{address[0]}:{self.server_port}", datetime.now().astimezone()
-        )
+        self.site = Site(News(), Inbox(), f"http://{address[0]}:{self.server_port}", datetime.now().astimezone())
         self._room = threading.BoundedSemaphore(THREADS)
 
     def server_bind(self) -> None:
@@ -58,18 +54,14 @@ class Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = cast("tuple[str, int]", self.server_address)
 
-    def process_request(
-        self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object
-    ) -> None:
+    def process_request(self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object) -> None:
         """Give the request a thread, or turn it away."""
         if self._room.acquire(blocking=False):
             super().process_request(request, client_address)
             return
         say("WARNING", f"more than {THREADS} requests at once: one was turned away")
         with suppress(OSError):
-            cast("socket.socket", request).send(
-                b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-            )
+            cast("socket.socket", request).send(b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
         self.shutdown_request(request)
 
     def process_request_thread(
@@ -205,9 +197,7 @@ def options() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m hamster.demo.newsroom", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument(
-        "--directory", type=Path, help="where to write a report after each item; else nowhere"
-    )
+    parser.add_argument("--directory", type=Path, help="where to write a report after each item; else nowhere")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between two items (20)")
     return parser.parse_args()
 

@@ -77,18 +77,14 @@ class Site:
         if _unchanged(headers, etag, latest):
             return Answer(HTTPStatus.NOT_MODIFIED, b"", validators)
         body = rss(items, self.url).encode()
-        return Answer(
-            HTTPStatus.OK, body, validators | {"Content-Type": "application/rss+xml; charset=utf-8"}
-        )
+        return Answer(HTTPStatus.OK, body, validators | {"Content-Type": "application/rss+xml; charset=utf-8"})
 
     def _index(self) -> Answer:
         news = "".join(
             f'<li><a href="/news/{item.number}">{escape(item.title)}</a> {item.published:%H:%M:%S}</li>'
             for item in self.news.items()
         )
-        links = (
-            '<a href="/feed.xml">RSS</a> · <a href="/reports/">보고서</a> · <a href="/hooks/">받은 웹훅</a>'
-        )
+        links = '<a href="/feed.xml">RSS</a> · <a href="/reports/">보고서</a> · <a href="/hooks/">받은 웹훅</a>'
         return _page("햄스터 뉴스룸", f"<p>{links}</p><ul>{news}</ul>")
 
     def _item(self, number: str) -> Answer:
@@ -134,9 +130,7 @@ def _unchanged(headers: Mapping[str, str], etag: str, modified: datetime) -> boo
 
 def missing() -> Answer:
     """The answer where nothing is."""
-    return Answer(
-        HTTPStatus.NOT_FOUND, "찾을 수 없습니다\n".encode(), {"Content-Type": "text/plain; charset=utf-8"}
-    )
+    return Answer(HTTPStatus.NOT_FOUND, "찾을 수 없습니다\n".encode(), {"Content-Type": "text/plain; charset=utf-8"})
 
 
 def _json(content: object) -> Answer:

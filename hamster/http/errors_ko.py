@@ -64,9 +64,7 @@ FIELD_INTEGER = "{got}은(는) 올바르지 않습니다. {low}에서 {high} 사
 FIELD_NUMBER = "{got}은(는) 올바르지 않습니다. {low}에서 {high} 사이의 숫자여야 합니다"
 FIELD_CHOICE = "{got}은(는) 올바르지 않습니다. 다음 중 하나여야 합니다: {choices}"
 FIELD_BOOLEAN = "{got}은(는) 올바르지 않습니다. true 또는 false여야 합니다"
-FIELD_DATETIME = (
-    "{got}은(는) 올바르지 않습니다. 2024-01-01T12:00:00 또는 2024-01-01T12:00:00+09:00 형식이어야 합니다"
-)
+FIELD_DATETIME = "{got}은(는) 올바르지 않습니다. 2024-01-01T12:00:00 또는 2024-01-01T12:00:00+09:00 형식이어야 합니다"
 FIELD_TOO_LONG = "{length}자입니다. 최대 {limit}자까지 지정할 수 있습니다"
 FIELD_TOO_MANY = "값이 {count}개입니다. 최대 {limit}개까지 지정할 수 있습니다"
 FIELD_OF_BODY = "값이 올바르지 않습니다 ({problem})"

@@ -55,9 +55,7 @@ class AnsweringH11(H11Protocol):
 
     async def _send_bare_error(self, event: Response) -> None:
         headers, body = self._error(event.status_code)
-        await super().stream_send(
-            Response(stream_id=event.stream_id, headers=headers, status_code=event.status_code)
-        )
+        await super().stream_send(Response(stream_id=event.stream_id, headers=headers, status_code=event.status_code))
         if not (isinstance(self.stream, HTTPStream) and self.stream.scope["method"] == "HEAD"):
             await super().stream_send(Body(stream_id=event.stream_id, data=body))
 
@@ -92,8 +90,6 @@ def make_protocol(
     if isinstance(wrapper.protocol, H11Protocol):
         answering = AnsweringH11(app, config, worker, tasks, state, tls, client, server, send)
         answering.error_answer = error_answer
-        answering.connection = LastRequestH11(
-            h11.SERVER, max_incomplete_event_size=config.h11_max_incomplete_size
-        )
+        answering.connection = LastRequestH11(h11.SERVER, max_incomplete_event_size=config.h11_max_incomplete_size)
         wrapper.protocol = answering
     return wrapper

@@ -73,10 +73,7 @@ def test_every_mistake_is_named_at_once_with_what_to_do() -> None:
         )
     assert wrong(error) == [
         'env."A=B" is "x"; expected a variable\'s name without \'=\' before it; rename it',
-        (
-            'stop_signal is "TERM"; expected a signal\'s name, like "SIGTERM" or "SIGINT"; '
-            'did you mean "SIGTERM"?'
-        ),
+        ('stop_signal is "TERM"; expected a signal\'s name, like "SIGTERM" or "SIGINT"; did you mean "SIGTERM"?'),
         "stop_grace is -5; expected seconds of 0 or more; remove the key to use 10",
         "expected_exit_codes is 256; expected a whole number of 255 or less; remove the key to use [0]",
         "fatal_window is inf; expected seconds of 1 or more; remove the key to use 60",
@@ -87,10 +84,7 @@ def test_a_longest_backoff_below_the_first_is_refused_by_name() -> None:
     with pytest.raises(SettingsError) as error:
         ProcessOptions(command=["serve"], backoff_initial=2, backoff_max=1)
     assert wrong(error) == [
-        (
-            "backoff_max is 1; expected seconds of 2, the backoff_initial, or more; "
-            "raise it or lower backoff_initial"
-        )
+        ("backoff_max is 1; expected seconds of 2, the backoff_initial, or more; raise it or lower backoff_initial")
     ]
 
 
@@ -144,9 +138,7 @@ def test_a_history_that_would_not_fit_in_memory_is_refused() -> None:
         MetricsSettings(interval=1, history_seconds=HISTORY_SAMPLES + 1)
 
 
-@pytest.mark.parametrize(
-    "zone", ["Asia/Seul", "Asia", "../etc/passwd", "/etc/localtime", "", "a\0", "a" * 300]
-)
+@pytest.mark.parametrize("zone", ["Asia/Seul", "Asia", "../etc/passwd", "/etc/localtime", "", "a\0", "a" * 300])
 def test_a_zone_that_does_not_exist_is_refused_however_it_is_spelt(zone: str) -> None:
     with pytest.raises(SettingsError, match="expected a time zone"):
         SystemSettings(data_dir=Path("/data"), zone=zone)
@@ -168,9 +160,7 @@ def test_seconds_are_taken_exactly_between_their_bounds(value: float, least: flo
 
 @pytest.mark.slow
 @given(anything, st.sampled_from(attrs.fields(ProcessOptions)))
-def test_no_value_of_any_type_breaks_a_rule_it_only_fails_it(
-    value: object, field: "attrs.Attribute[object]"
-) -> None:
+def test_no_value_of_any_type_breaks_a_rule_it_only_fails_it(value: object, field: "attrs.Attribute[object]") -> None:
     found = problems(ProcessOptions, {"command": ["true"], field.name: value})
     assert all(problem.path[0] == field.name for problem in found)
     assert all("\n" not in str(problem) for problem in found)

@@ -54,9 +54,7 @@ def test_every_key_is_documented_with_its_default_and_no_key_that_is_none(headin
     if TABLES[heading] is ServiceSettings:
         assert set(rows) == {*COMMON, ENABLED}
         assert rows.pop(ENABLED)[2] == "`true`"
-    assert {key: row[2] for key, row in rows.items()} == {
-        name: default(field) for name, field in fields.items()
-    }
+    assert {key: row[2] for key, row in rows.items()} == {name: default(field) for name, field in fields.items()}
 
 
 @pytest.mark.parametrize("heading", TABLES)

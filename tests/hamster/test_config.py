@@ -33,9 +33,7 @@ class Written:
         return [str(problem).removeprefix(f"{self.path.parent}{os.sep}") for problem in error.value.problems]
 
     def warnings(self) -> list[str]:
-        return [
-            str(warning).removeprefix(f"{self.path.parent}{os.sep}") for warning in self.config().warnings
-        ]
+        return [str(warning).removeprefix(f"{self.path.parent}{os.sep}") for warning in self.config().warnings]
 
 
 @pytest.fixture
@@ -147,14 +145,8 @@ autostart = "yes"
 enabled = 1
 """,
     ).problems() == [
-        (
-            "hamster.toml:2: server.port is 80000; expected a whole number of 65535 or less; "
-            "remove the key to use 8000"
-        ),
-        (
-            "hamster.toml:3: server.alowed_hosts is unknown; expected a key of [server]; "
-            'did you mean "allowed_hosts"?'
-        ),
+        ("hamster.toml:2: server.port is 80000; expected a whole number of 65535 or less; remove the key to use 8000"),
+        ('hamster.toml:3: server.alowed_hosts is unknown; expected a key of [server]; did you mean "allowed_hosts"?'),
         'hamster.toml:5: metrics.interval is "2"; expected seconds of 0.1 or more; remove the key to use 2',
         (
             'hamster.toml:7: time.zone is "Asia/Seul"; expected a time zone of the IANA database, '
@@ -186,10 +178,7 @@ enabled = 1
             "hamster.toml:20: services.none.command is missing; expected a program and its arguments, "
             'like "python app.py" or ["python", "app.py"]; add the key'
         ),
-        (
-            'hamster.toml:21: services.none.autostart is "yes"; expected true or false; '
-            "remove the key to use true"
-        ),
+        ('hamster.toml:21: services.none.autostart is "yes"; expected true or false; remove the key to use true'),
         "hamster.toml:22: services.none.enabled is 1; expected true or false; remove the key to use true",
     ]
 
@@ -308,9 +297,7 @@ def test_a_program_is_looked_for_where_the_service_would_find_it(directory: Path
 
 
 def test_options_of_other_kinds_are_kept_as_given_and_said_not_to_run_yet(directory: Path) -> None:
-    written = write(
-        directory, "[services.posco_news]\nurl = 'https://x.example/feed'\nevery = 60\nautostrt = true\n"
-    )
+    written = write(directory, "[services.posco_news]\nurl = 'https://x.example/feed'\nevery = 60\nautostrt = true\n")
     assert written.config().services[0].options == {
         "url": "https://x.example/feed",
         "every": 60,

@@ -42,9 +42,7 @@ def test_it_speaks_in_several_levels() -> None:
 @pytest.mark.parametrize("end", ENDS)
 async def test_it_ends_as_its_seed_has_it_and_says_so_before(end: str) -> None:
     seed = next(s for s in range(100) if fate(luck(s), 0.2, 0.1).end == end)
-    async with running(
-        MODULE, "--seed", str(seed), "--mean", "0.2", "--least", "0.1", "--every", "0.05"
-    ) as up:
+    async with running(MODULE, "--seed", str(seed), "--mean", "0.2", "--least", "0.1", "--every", "0.05") as up:
         assert f"INFO flaky started as process {up.process.pid}" in up.first
         said = await rest(up.process)
         assert await up.process.wait() == ENDS[end]

@@ -201,8 +201,6 @@ async def test_it_needs_nothing_but_the_standard_library(module: str) -> None:
     loaded = set(done.stdout.decode().split())
     # What the interpreter loads by itself, as its site packages ask, is not the program's.
     with trio.fail_after(20):
-        bare = await trio.run_process(
-            [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_stdout=True
-        )
+        bare = await trio.run_process([sys.executable, "-c", "import sys; print(*sys.modules)"], capture_stdout=True)
     foreign = loaded - {name.partition(".")[0] for name in bare.stdout.decode().split()}
     assert foreign - set(sys.stdlib_module_names) == {"hamster"}

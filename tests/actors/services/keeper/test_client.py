@@ -215,9 +215,7 @@ async def test_an_environment_of_300_kilobytes_arrives(workshop: Workshop) -> No
     env = {f"LONG_{number}": "x" * 100_000 for number in range(3)}
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            status = await finished(
-                keeper, "one", workshop.spec("sh", "-c", "printenv LONG_2 | wc -c", env=env)
-            )
+            status = await finished(keeper, "one", workshop.spec("sh", "-c", "printenv LONG_2 | wc -c", env=env))
     assert status.exit_code == 0
     assert workshop.log.strip() == b"100001"
 
@@ -232,9 +230,7 @@ async def test_undecodable_bytes_in_the_environment_arrive_as_they_are(workshop:
 
 async def test_a_signal_goes_to_the_main_process_alone(workshop: Workshop) -> None:
     script = (
-        "trap 'echo main got it; exit 0' USR1; "
-        "(trap 'echo child got it' USR1; sleep 0.2; sleep 1000) & "
-        "echo up; wait"
+        "trap 'echo main got it; exit 0' USR1; (trap 'echo child got it' USR1; sleep 0.2; sleep 1000) & echo up; wait"
     )
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:

@@ -54,9 +54,7 @@ def test_a_stop_without_grace_is_a_kill() -> None:
 
 # A step: what happens, and how many seconds after the step before.
 STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["stop", "kill", "main_gone", "tick"]), st.floats(0.0, 4.0), st.floats(0.0, 8.0)
-    )
+    st.tuples(st.sampled_from(["stop", "kill", "main_gone", "tick"]), st.floats(0.0, 4.0), st.floats(0.0, 8.0))
 )
 
 

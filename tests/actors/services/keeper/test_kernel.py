@@ -30,9 +30,7 @@ PARENTS = {10: 1, 11: 10, 12: 10, 13: 12, 14: 13, 20: 1, 21: 20}
 
 
 @pytest.mark.parametrize("with_children_files", [True, False])
-def test_all_descendants_and_nobody_else_are_found_either_way(
-    tmp_path: Path, with_children_files: bool
-) -> None:
+def test_all_descendants_and_nobody_else_are_found_either_way(tmp_path: Path, with_children_files: bool) -> None:
     proc = made_proc(tmp_path, PARENTS, with_children_files=with_children_files)
     found = descendants(10, proc)
     assert [process.pid for process in found][:2] == [11, 12]

@@ -52,11 +52,7 @@ def own_threads() -> int:
 
 
 def holders_of(keeper: int) -> list[int]:
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdecimal() and _is_child(entry, keeper)
-    ]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_child(entry, keeper)]
 
 
 def _is_child(entry: Path, parent: int) -> bool:
@@ -214,9 +210,7 @@ async def test_a_frozen_keeper_does_not_keep_us_from_leaving(workshop: Workshop)
     statuses: list[RunStatus] = []
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start(
-                "one", workshop.spec("sleep", "1000"), lambda run: statuses.append(run.status)
-            )
+            run = await keeper.start("one", workshop.spec("sleep", "1000"), lambda run: statuses.append(run.status))
             await run.wait(Phase.RUNNING)
             assert keeper.pid is not None
             pid = keeper.pid

@@ -27,9 +27,7 @@ async def test_output_is_in_the_log_byte_for_byte_when_the_run_is_over(workshop:
 async def test_a_mebibyte_before_a_sigkill_is_all_kept(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            status = await finished(
-                keeper, "one", workshop.spec(sys.executable, "-I", "-S", "-c", PRINT_AND_DIE)
-            )
+            status = await finished(keeper, "one", workshop.spec(sys.executable, "-I", "-S", "-c", PRINT_AND_DIE))
     assert status.signal == signal.SIGKILL
     assert workshop.log == bytes(range(256)) * 4096
 
@@ -95,9 +93,7 @@ async def test_a_service_that_closes_its_output_runs_on(workshop: Workshop) -> N
     os.mkfifo(fifo)
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start(
-                "one", workshop.shell(f"exec >&- 2>&-; read line < {fifo}; exit 4"), ignore
-            )
+            run = await keeper.start("one", workshop.shell(f"exec >&- 2>&-; read line < {fifo}; exit 4"), ignore)
             async with await trio.open_file(fifo, "w") as gate:
                 await gate.write("go\n")
             assert (await run.wait()).exit_code == 4
@@ -167,9 +163,7 @@ async def test_writing_resumes_when_the_disk_has_room_again(workshop: Workshop, 
 async def test_a_log_that_cannot_be_opened_costs_the_output_not_the_service(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            status = await finished(
-                keeper, "one", workshop.shell("echo hello; exit 2", log_path="/dev/null/x/y")
-            )
+            status = await finished(keeper, "one", workshop.shell("echo hello; exit 2", log_path="/dev/null/x/y"))
     assert status.exit_code == 2
     assert status.lost_output_bytes == 6
     assert status.log_error == "cannot open /dev/null/x/y: Not a directory"

@@ -59,9 +59,7 @@ async def test_what_a_crash_leaves_may_say_goodbye(workshop: Workshop) -> None:
 async def test_who_ignores_the_signal_is_killed_after_the_grace(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start(
-                "one", workshop.shell("trap '' TERM; echo up; sleep 1000; sleep 1000"), ignore
-            )
+            run = await keeper.start("one", workshop.shell("trap '' TERM; echo up; sleep 1000; sleep 1000"), ignore)
             await until(lambda: workshop.log_path.exists() and workshop.log == b"up\n")
             asked = trio.current_time()
             run.stop(signal=signal.SIGTERM, grace=0.2)
