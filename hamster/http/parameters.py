@@ -38,7 +38,7 @@ def reading(arguments: Arguments) -> Generator["Query", None, None]:
 
 
 class Query:
-    """Parameters of one request. A bad value is noted and read as the default; an empty one counts as none."""
+    """Parameters of one request. A bad value is noted and read as the default; an empty one is none."""
 
     def __init__(self, arguments: Arguments) -> None:
         self._arguments = arguments
@@ -113,7 +113,7 @@ class Query:
         return tuple(found)
 
     def instant(self, name: str, *, zone: tzinfo) -> datetime | None:
-        """An aware ISO 8601 time. Without an offset it is in *zone*; a date alone is the start of that day."""
+        """An aware ISO 8601 time. Without an offset it is in *zone*; a date alone is its midnight."""
 
         def parse(text: str) -> datetime:
             # An offset's plus sign arrives as a space when the client does not encode it.

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class AcceptLoop:
-    """Accepts from *listener* until it is cancelled and hands each client to *admit*, which does not wait."""
+    """Accepts from *listener* until it is cancelled, and then closes it. Clients go to *admit*."""
 
     def __init__(self, listener: socket.socket, admit: Callable[[socket.socket], None]) -> None:
         self._listener = listener
@@ -30,10 +30,12 @@ class AcceptLoop:
         self.pauses = 0
 
     async def run(self) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(self._listener)
-            if not self._accept_batch():
-                await trio.sleep(PAUSE_SECONDS)
+        # Closed here and nowhere else: in Trio, to wait for a file that somebody closed is an error.
+        with self._listener:
+            while True:
+                await trio.lowlevel.wait_readable(self._listener)
+                if not self._accept_batch():
+                    await trio.sleep(PAUSE_SECONDS)
 
     def _accept_batch(self) -> bool:
         """Accept those who wait. False: the machine has nothing left to accept with, pause."""

@@ -11,18 +11,16 @@ from http import HTTPStatus
 from typing import cast
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, LifespanState
-from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
+from hypercorn.typing import ASGIFramework
 
 from .accepting import AcceptLoop
 from .binding import url_of
 from .connection import Connection, Serving, serve_stream
 from .errors import StartupFailed
 from .exchanges import Exchange, Exchanges
+from .lifespan import Lifespan
 from .limits import ServerLimits, ServerStatistics
 from .protocol import ErrorAnswer, Header
 from .stream import AcceptedStream
@@ -51,16 +49,14 @@ def plain_error(status: int) -> tuple[Sequence[Header], bytes]:
 class Server:
     """A running server. Made by `open_server`."""
 
-    def __init__(
-        self, serving: Serving, listeners: Sequence[socket.socket], lifespan: Lifespan, *, grace: float
-    ) -> None:
+    def __init__(self, serving: Serving, listeners: Sequence[socket.socket], *, grace: float) -> None:
         self._serving = serving
-        self._listeners = listeners
-        self._lifespan = lifespan
         self._grace = grace
         self._connections: set[Connection] = set()
         self._nursery: trio.Nursery
         self._accepting = trio.CancelScope()
+        #: No listener is open any more.
+        self._deaf = trio.Event()
         self._accept_loops = [AcceptLoop(listener, self._admit) for listener in listeners]
         self._empty = trio.Event()
         self._stop = trio.Event()
@@ -105,6 +101,7 @@ class Server:
         """
         await self._serving.worker.terminated.set()
         self._begin_drain()
+        await self._deaf.wait()
         with trio.move_on_after(self._grace if grace is None else grace):
             await self._empty.wait()
         for connection in list(self._connections):
@@ -123,8 +120,6 @@ class Server:
             return
         self._serving.exchanges.draining = True
         self._accepting.cancel()
-        for listener in self._listeners:
-            listener.close()
         for connection in self._connections:
             if connection.idle_since is not None:
                 connection.stream.close()
@@ -147,10 +142,11 @@ class Server:
 
         Once started it is shielded: a cancelled host program drains before its connections go.
         """
+        limits = self._serving.limits
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as lifespan_nursery:
-                await lifespan_nursery.start(self._lifespan.handle_lifespan)
-                await self._lifespan.wait_for_startup()
+                lifespan = Lifespan(self._serving.app, self._serving.state, lifespan_nursery)
+                await lifespan.start(limits.startup_seconds)
                 scope.shield = True
                 async with trio.open_nursery() as self._nursery:
                     self._nursery.start_soon(self._accept)
@@ -158,27 +154,25 @@ class Server:
                     task_status.started()
                     await self._stop.wait()
                     self._nursery.cancel_scope.cancel()
-                await self._shut_application_down()
+                await lifespan.stop(limits.shutdown_seconds)
                 lifespan_nursery.cancel_scope.cancel()
 
     def stop(self) -> None:
         self._stop.set()
 
-    async def _shut_application_down(self) -> None:
-        try:
-            await self._lifespan.wait_for_shutdown()
-        except trio.ClosedResourceError:
-            log.debug("server.lifespan_over; the application ended its lifespan before it was asked to")
-        except LifespanTimeoutError:
-            log.error("server.shutdown_timeout after_s=%g", self._serving.limits.shutdown_seconds)
-
     async def _accept(self) -> None:
-        with self._accepting:
-            async with trio.open_nursery() as nursery:
-                for loop in self._accept_loops:
-                    nursery.start_soon(loop.run)
+        try:
+            with self._accepting:
+                async with trio.open_nursery() as nursery:
+                    for loop in self._accept_loops:
+                        nursery.start_soon(loop.run)
+        finally:
+            self._deaf.set()
 
     def _admit(self, client: socket.socket) -> None:
+        if self.draining:
+            client.close()
+            return
         if len(self._connections) >= self._serving.limits.max_connections:
             self._refused += 1
             self._refuse(client)
@@ -278,20 +272,17 @@ async def open_server(
         StartupFailed: The application's lifespan failed or took too long. The sockets are closed.
     """
     limits = limits or ServerLimits()
-    config = _hypercorn_config(limits)
-    worker = WorkerContext(None)
-    state: LifespanState = {}
     serving = Serving(
         app=app,
-        config=config,
-        worker=worker,
-        state=state,
+        config=_hypercorn_config(limits),
+        worker=WorkerContext(None),
+        state={},
         exchanges=Exchanges(),
         limits=limits,
         tls=tls,
         error_answer=error_answer,
     )
-    server = Server(serving, sockets, Lifespan(ASGIWrapper(app), config, state), grace=grace)
+    server = Server(serving, sockets, grace=grace)
     body_error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -325,16 +316,12 @@ def _hypercorn_config(limits: ServerLimits) -> Config:
     config.h11_max_incomplete_size = limits.max_head
     config.websocket_max_message_size = limits.websocket_max_message
     config.websocket_ping_interval = limits.websocket_ping_seconds
-    config.startup_timeout = limits.startup_seconds
-    config.shutdown_timeout = limits.shutdown_seconds
     return config
 
 
 def _startup_failure(group: BaseExceptionGroup[BaseException]) -> StartupFailed | None:
     error = _first_error(group)
-    if len(group.exceptions) == 1 and isinstance(error, LifespanFailureError | LifespanTimeoutError):
-        return StartupFailed(str(error))
-    return None
+    return error if len(group.exceptions) == 1 and isinstance(error, StartupFailed) else None
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
