@@ -38,3 +38,8 @@ class InvalidRequest(HttpProblem):
         fields = ", ".join(dict.fromkeys(problem.field for problem in problems))
         super().__init__(400, detail or errors_ko.INVALID_FIELDS.format(fields=fields))
         self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "InvalidRequest":
+        """One problem with one field."""
+        return cls([FieldProblem(field, message)])

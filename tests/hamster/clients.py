@@ -51,9 +51,7 @@ class Client:
         """One request and its answer; *split* lets the server read the head before the body is sent."""
         if body:
             headers = [*headers, ("Content-Length", str(len(body)))]
-        await self.stream.send_all(
-            self._bytes(h11.Request(method=method, target=target, headers=list(headers)))
-        )
+        await self.stream.send_all(self._bytes(h11.Request(method=method, target=target, headers=list(headers))))
         if split:
             # The server runs in this loop: it has read the head, and done with it what it can, after these.
             for _ in range(20):
