@@ -43,6 +43,8 @@ class AcceptLoop:
             try:
                 client, _ = self._listener.accept()
             except BlockingIOError:
+                # Nobody waits any more; one accepted client alone would not mean that there is room again.
+                self._note_recovered()
                 return True
             except OSError as error:
                 if error.errno in _LISTENER_GONE:
@@ -51,7 +53,6 @@ class AcceptLoop:
                     self._note_exhausted(error)
                     return False
                 continue  # That client left before it was accepted; the next one is not concerned.
-            self._note_recovered()
             self._admit(client)
         return True
 

@@ -103,7 +103,7 @@ class _StockConnection:
         self._serving = serving
         self._alpn = alpn
         self._send_lock = trio.Lock()
-        self._tasks = _Tasks()
+        self._tasks = _Tasks(first_ping_seconds=serving.limits.websocket_ping_seconds)
         self._protocol: ProtocolWrapper
 
     async def run(self) -> None:
@@ -201,18 +201,25 @@ class _EndableApp:
 
 
 class _Tasks(TaskGroup):
-    """Hypercorn's task group, except that the protocols' own loops (pings) end when reading has."""
+    """Hypercorn's task group, except that the protocols' own loops (pings) end when reading has.
 
-    def __init__(self) -> None:
+    The first ping waits its turn too: Hypercorn sends it with the handshake, and clients that close at once,
+    trio-websocket among them, fail on a ping that crosses their close frame.
+    """
+
+    def __init__(self, *, first_ping_seconds: float) -> None:
         super().__init__()
+        self._first_ping_seconds = first_ping_seconds
         self._helpers: set[trio.CancelScope] = set()
 
     def spawn(self, func: Callable[..., Awaitable[object]], *args: object) -> None:
         scope = trio.CancelScope()
         self._helpers.add(scope)
+        delay = self._first_ping_seconds if func.__name__ == "_send_pings" else 0.0
 
         async def helper() -> None:
             with scope:
+                await trio.sleep(delay)
                 await func(*args)
             self._helpers.discard(scope)
 

@@ -283,24 +283,18 @@ async def open_server(
         error_answer=error_answer,
     )
     server = Server(serving, sockets, grace=grace)
-    body_error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             try:
                 yield server
-            except BaseException as error:
-                body_error = error
-                raise
             finally:
                 with trio.CancelScope(shield=True):
                     await server.drain()
                 server.stop()
     except BaseExceptionGroup as group:
-        if body_error is not None and group.exceptions == (body_error,):
-            # The nursery is ours, not the caller's: what the block raised leaves it as it was.
-            raise body_error from None
-        raise _startup_failure(group) or group from None
+        # The nursery is ours, not the caller's: what the block raised leaves it as it was.
+        raise _single(group) from None
     finally:
         for listener in sockets:
             listener.close()
@@ -319,9 +313,12 @@ def _hypercorn_config(limits: ServerLimits) -> Config:
     return config
 
 
-def _startup_failure(group: BaseExceptionGroup[BaseException]) -> StartupFailed | None:
-    error = _first_error(group)
-    return error if len(group.exceptions) == 1 and isinstance(error, StartupFailed) else None
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error in the group of our nursery, if it is one."""
+    first = _first_error(group)
+    if isinstance(first, StartupFailed):
+        return first
+    return group.exceptions[0] if len(group.exceptions) == 1 else group
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -9,6 +9,7 @@ import attrs
 import h11
 import msgspec
 import trio
+import trio_websocket
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from hamster.server import Server, bind_sockets, open_server
@@ -112,6 +113,20 @@ async def connected(server: Server, *, receive_buffer: int | None = None) -> Asy
         yield Client(trio.SocketStream(sock))
     finally:
         sock.close()
+
+
+@asynccontextmanager
+async def websocket(
+    server: Server, path: str = "/"
+) -> AsyncGenerator[trio_websocket.WebSocketConnection, None]:
+    """A WebSocket client. trio-websocket leaves its socket open when the server closes first; not so here."""
+    async with connected(server) as client, trio.open_nursery() as nursery:
+        host = f"localhost:{server.ports[0]}"
+        opened = await trio_websocket.wrap_client_stream(nursery, client.stream, host, path)
+        try:
+            yield opened
+        finally:
+            await opened.aclose()
 
 
 @asynccontextmanager
