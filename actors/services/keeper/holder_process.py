@@ -160,7 +160,7 @@ class Holder:
             return
         number, message = explain(report, self._spec)
         self._tell(told="failed", errno=number, message=message)
-        self._main = None  # its exit is no exit of the service
+        self._main = self._group = None  # its exit is no exit of the service
 
     def _on_output(self) -> None:
         assert self._output is not None  # noqa: S101  for the type checker
