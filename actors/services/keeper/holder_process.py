@@ -9,7 +9,6 @@ Read by the keeper process as well: standard library only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -17,6 +16,7 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 
 from . import kernel
 from .ending import GROUP, Ending
@@ -82,6 +82,7 @@ class Holder:
         self._output: Output | None = None
         self._ending = Ending(0.0)
         self._main: int | None = None
+        self._group: int | None = None
         self._exec_report: int | None = None
         self._reported_lost = 0
         self._report_lost_at = 0.0
@@ -159,7 +160,7 @@ class Holder:
             return
         number, message = explain(report, self._spec)
         self._tell(told="failed", errno=number, message=message)
-        self._main = None  # its exit is no exit of the service
+        self._main = self._group = None  # its exit is no exit of the service
 
     def _on_output(self) -> None:
         assert self._output is not None  # noqa: S101  for the type checker
@@ -181,6 +182,7 @@ class Holder:
             self._tell(told="failed", errno=error.errno, message=message)
             self._finish()
             return
+        self._group = self._main
         self._output.given_away()
         spec["env"] = {}  # not needed again, and perhaps large
         self._watch(self._output.read_fd, self._on_output)
@@ -224,7 +226,7 @@ class Holder:
     def _signal_main(self, number: int) -> None:
         if self._main is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(self._main, number)
 
     def _reap(self) -> None:
@@ -252,6 +254,10 @@ class Holder:
     def _finish(self) -> None:
         """Nothing of the service is left: write its last words, and say so."""
         self._over = True
+        if not kernel.LINUX and self._group is not None:
+            # No orphans came to us, so what is left of the group is all that we know of.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._group, signal.SIGKILL)
         lost, error = 0, None
         if self._output is not None:
             self._output.drain()

@@ -199,6 +199,7 @@ class Run:
             if self.status.phase is not Phase.EMPTY:
                 await self._follow_lost()
         finally:
+            self._link.forget(self.number)
             trio.lowlevel.notify_closing(self._conn)
             self._conn.close()
 

@@ -94,7 +94,6 @@ def _become(spec: SpecLine, output_fd: int, open_files: int, holder: int, report
 
 
 def _default_signals() -> None:
-    signal.set_wakeup_fd(-1)
     for number in (*_IGNORED, *NOTED):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)

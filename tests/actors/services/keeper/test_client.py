@@ -252,6 +252,7 @@ async def test_a_signal_or_a_grace_that_cannot_be_is_refused(workshop: Workshop)
             await run.wait(Phase.RUNNING)
 
 
+@pytest.mark.slow
 async def test_an_orphan_that_is_none_of_a_service_does_not_come_to_us(workshop: Workshop) -> None:
     """We are no subreaper and reap nobody we did not start; only the keeper and the holders do."""
     with trio.fail_after(PATIENCE):

@@ -16,7 +16,18 @@ import trio
 from actors.services.keeper import Keeper, Phase, Run, RunStatus, open_keeper
 from actors.services.keeper.run import COMMANDS_BOUND
 
-from .workshop import PATIENCE, TREE, TREE_SIZE, Workshop, alive, finished, ignore, parent_of, state, until
+from .workshop import (
+    PATIENCE,
+    TREE,
+    TREE_SIZE,
+    Workshop,
+    alive,
+    finished,
+    ignore,
+    parent_of,
+    state,
+    until,
+)
 
 OWNER = Path(__file__).with_name("owner.py")
 ROOT = Path(__file__).parents[4]
@@ -131,6 +142,23 @@ async def test_a_keeper_that_is_killed_takes_its_runs_along_and_the_next_start_h
             assert left == [[], []]
             assert (await finished(keeper, "tree 0", workshop.shell("exit 3"))).exit_code == 3
             assert keeper.pid not in (None, first)
+
+
+async def test_a_main_process_dies_with_its_holder_even_while_the_keeper_cannot_act(
+    workshop: Workshop,
+) -> None:
+    with trio.fail_after(PATIENCE):
+        async with open_keeper() as keeper:
+            run = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
+            status = await run.wait(Phase.RUNNING)
+            assert keeper.pid is not None
+            assert status.pid is not None
+            await freeze(keeper.pid)
+            os.kill(parent_of(status.pid), signal.SIGKILL)
+            await workshop.until_processes(0)
+            assert run.status.phase is Phase.RUNNING  # nobody can tell yet
+            os.kill(keeper.pid, signal.SIGKILL)
+            assert (await run.wait()).error == "keeper lost"
 
 
 async def test_a_keeper_that_is_killed_while_a_holder_is_frozen_leaves_nothing(workshop: Workshop) -> None:

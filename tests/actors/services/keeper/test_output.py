@@ -49,6 +49,7 @@ async def test_the_log_is_made_with_its_directory_and_is_nobody_elses_to_read(wo
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.slow
 async def test_a_child_that_holds_the_pipe_does_not_hide_the_exit(workshop: Workshop) -> None:
     story = Story()
     script = "trap '' TERM; (sleep 1000; sleep 1000) & echo bye; exit 5"
@@ -136,6 +137,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", disk], check=True)
 
 
+@pytest.mark.slow
 async def test_writing_resumes_when_the_disk_has_room_again(workshop: Workshop, small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     log_path = small_disk / "service.log"

@@ -56,6 +56,7 @@ async def test_what_a_crash_leaves_may_say_goodbye(workshop: Workshop) -> None:
     assert workshop.log.endswith(b"goodbye\n")  # the shell may remark on its sleep
 
 
+@pytest.mark.slow
 async def test_who_ignores_the_signal_is_killed_after_the_grace(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from actors.services.keeper.wire import Lines, line
 RECORDS = st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
 
 
+@pytest.mark.slow
 @given(RECORDS, st.lists(st.integers(1, 40)))
 def test_records_arrive_whole_however_the_stream_is_cut(
     records: list[dict[str, str | int | None]], cuts: list[int]
