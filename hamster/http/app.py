@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
+from flask.typing import RouteCallable
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Response, has_websocket_context, request, websocket
 from quart.json.provider import JSONProvider
@@ -39,6 +40,23 @@ class HamsterApp(QuartTrio):
 
     async def asgi_app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         await self._gated(scope, receive, send)
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: RouteCallable | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: object,
+    ) -> None:
+        """Quart's, for the path with and without its slash, whichever *rule* is written with.
+
+        `strict_slashes=True` is for the path exactly as written; the other spelling needs a rule of its own.
+        """
+        if not options.get("strict_slashes") and rule != "/":
+            # Werkzeug finds a leaf with a slash too, but a branch without it neither for OPTIONS nor for 405.
+            rule = rule.rstrip("/")
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
 
 
 class MsgspecProvider(JSONProvider):
