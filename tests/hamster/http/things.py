@@ -72,9 +72,7 @@ async def whose() -> Response:
 
 
 async def large() -> Response:
-    return json_response(
-        {"size": len(await request.get_data(cache=True, as_text=False, parse_form_data=False))}
-    )
+    return json_response({"size": len(await request.get_data(cache=True, as_text=False, parse_form_data=False))})
 
 
 async def cut_short() -> Response:
