@@ -9,7 +9,7 @@ from quart_trio import QuartTrio
 from hamster.http import HttpProblem, json_body, json_response, reading, request_id
 
 
-class NotThere(Exception):  # noqa: N818 - named as the domain errors of the project are
+class NotThere(Exception):
     def __init__(self, service: str) -> None:
         super().__init__(service)
         self.service = service
