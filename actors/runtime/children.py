@@ -10,12 +10,13 @@ import trio
 from actors.runtime.actor import STOP_SECONDS, Incarnation
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
-from actors.runtime.core import ENDED, ActorCore, ActorState, Halt
+from actors.runtime.core import ENDED, ActorCore, ActorState, Down, Halt
 from actors.runtime.errors import ActorRestarting
 from actors.runtime.events import ActorEnded, ActorStarted, TreeNode
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.specs import ChildSpec, Restart
 from actors.runtime.timers import Timers
+from actors.runtime.tracing import Tracer
 
 
 @attrs.frozen
@@ -24,6 +25,7 @@ class Surroundings:
 
     bus: Bus
     timers: Timers
+    tracer: Tracer
     random: Random
 
 
@@ -36,7 +38,8 @@ class Child(ABC):
         self.path = path
         self.name = name
         self.restart_type = restart
-        self.halt = Halt(trio.CancelScope())
+        self.scope = trio.CancelScope()
+        """Ends the incarnation."""
         self.settled = trio.Event()
         """Set once the incarnation runs, or has ended before it did."""
         self.exited = trio.Event()
@@ -44,7 +47,7 @@ class Child(ABC):
         self.stopping = False
         """Somebody is ending it and deals with what follows."""
         self.first_start = False
-        self.exit_error: BaseException | None = None
+        self.exit_error: Exception | None = None
         self.restarts: int = 0
         self._backoff = backoff
         self._attempts = 0
@@ -81,7 +84,7 @@ class Child(ABC):
 
     def begin(self) -> None:
         """Get ready for a new incarnation."""
-        self.halt = Halt(trio.CancelScope())
+        self.scope = trio.CancelScope()
         self.settled = trio.Event()
         self.exited = trio.Event()
         self.exit_error = None
@@ -93,7 +96,7 @@ class Child(ABC):
         """Say that the incarnation runs."""
         self.settled.set()
 
-    def ended(self, error: BaseException | None) -> None:
+    def ended(self, error: Exception | None) -> None:
         """Say that the incarnation is over."""
         self.alive = False
         self.exit_error = error
@@ -109,7 +112,7 @@ class Child(ABC):
         with trio.move_on_after(self.grace):
             await self.exited.wait()
             return
-        self.halt.scope.cancel()
+        self.scope.cancel()
         await self.exited.wait()
 
     def next_delay(self, now: float, random: Random) -> float:
@@ -126,7 +129,9 @@ class ActorChild(Child):
 
     def __init__(self, path: str, spec: ChildSpec[Any], around: Surroundings) -> None:
         super().__init__(path, spec.name, spec.restart, spec.backoff)
-        self.core = ActorCore(path, Mailbox(path, spec.mailbox, around.bus.publish))
+        mailbox = Mailbox(path, spec.mailbox, around.bus.publish)
+        self.core = ActorCore(path, mailbox, around.timers, around.tracer)
+        self._halt = Halt(self.core)
         self._spec = spec
         self._around = around
 
@@ -135,10 +140,11 @@ class ActorChild(Child):
         return self._spec.grace
 
     async def run(self) -> None:
-        self.core.state = ActorState.STARTING
-        spec, around = self._spec, self._around
-        incarnation = Incarnation(self.core, spec.factory, around.bus, around.timers, self.halt, spec.start_seconds)
-        await incarnation.run(self._started)
+        spec, core = self._spec, self.core
+        core.state = ActorState.STARTING
+        core.scope = self.scope
+        self._halt = Halt(core)
+        await Incarnation(core, spec.factory, self._around.bus, self._halt, spec.start_seconds).run(self._started)
 
     def _started(self) -> None:
         self._around.bus.publish(ActorStarted(self.path, self.restarts))
@@ -149,7 +155,7 @@ class ActorChild(Child):
         if final:
             self.core.mailbox.close()
         else:
-            self.halt.after_this_message()
+            self._halt.after_this_message()
 
     def prepare_restart(self) -> None:
         self.restarts += 1
@@ -158,12 +164,14 @@ class ActorChild(Child):
 
     def waiting(self) -> None:
         self.core.state = ActorState.BACKOFF
+        self.core.tell_monitors(Down(self.path, self.exit_error, final=False))
 
     def give_up(self, state: ActorState) -> None:
         if self.core.state in ENDED and self.core.mailbox.closed:
             return
         self.core.state = state
         self.core.mailbox.drop_all("the actor has stopped")
+        self.core.tell_monitors(Down(self.path, self.exit_error, final=True))
         self._around.bus.publish(ActorEnded(self.path, state))
 
     def node(self) -> TreeNode:

@@ -27,6 +27,7 @@ from actors.runtime.specs import (
     wants_restart,
 )
 from actors.runtime.timers import Timers
+from actors.runtime.tracing import Tracer
 
 A = TypeVar("A", bound=Actor)
 
@@ -184,7 +185,7 @@ class Supervisor:
         return child.alive
 
     async def _incarnate(self, child: Child) -> None:
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
             await child.run()
         except Exception as raised:
@@ -292,7 +293,7 @@ class SupervisorChild(Child):
 
     async def run(self) -> None:
         self._state = ActorState.STARTING
-        with self.halt.scope:
+        with self.scope:
             await self.inner.run(self._started)
 
     def _started(self) -> None:
@@ -339,7 +340,8 @@ async def open_supervisor(
         RestartIntensityExceeded: Out of the block, when the children crashed too often.
     """
     spec = SupervisorSpec(name, strategy, intensity or RestartIntensity())
-    around = Surroundings(bus or Bus(), Timers(), random or Random())  # noqa: S311 - jitter is no secret
+    bus = bus or Bus()
+    around = Surroundings(bus, Timers(), Tracer(bus), random or Random())  # noqa: S311 - jitter is no secret
     root = SupervisorChild(Supervisor(name, spec, around))
     try:
         async with trio.open_nursery() as nursery:
