@@ -2,6 +2,9 @@
 
 import logging
 
+import h2.config
+import h2.connection
+import h2.events
 import httpx
 import pytest
 import trio
@@ -20,7 +23,7 @@ from hamster.http import (
 )
 from hamster.http.problems import FieldProblem
 from hamster.server import Server, ServerLimits
-from tests.hamster.clients import UPGRADE, connected, serving, until, websocket
+from tests.hamster.clients import UPGRADE, Client, connected, serving, until, websocket
 from tests.hamster.http.things import NotThere, register
 
 MIB = 1024 * 1024
@@ -359,6 +362,29 @@ async def test_a_body_of_exactly_a_mebibyte_is_taken_and_an_import_may_be_larger
         reply = await client.post("/api/settings/import", content=b"x" * (3 * MIB))
         assert reply.json() == {"size": 3 * MIB}
         assert (await client.post("/api/settings/import/", content=b"x" * (17 * MIB))).status_code == 413
+
+
+async def test_a_body_that_is_too_large_over_http2_is_413_and_the_connection_stays():
+    async with served() as server, connected(server) as client:
+        http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
+        http2.initiate_connection()
+        common = [(":scheme", "http"), (":authority", "localhost")]
+        http2.send_headers(
+            1, [(":method", "POST"), (":path", "/ignore"), *common, ("content-length", str(2 * MIB))]
+        )
+        await client.stream.send_all(http2.data_to_send())
+        assert await http2_status(client, http2, 1) == "413"
+        http2.send_headers(3, [(":method", "GET"), (":path", "/health"), *common], end_stream=True)
+        await client.stream.send_all(http2.data_to_send())
+        assert await http2_status(client, http2, 3) == "200"
+
+
+async def http2_status(client: Client, http2: h2.connection.H2Connection, stream_id: int) -> str:
+    with trio.fail_after(5):
+        while True:
+            for event in http2.receive_data(await client.stream.receive_some()):
+                if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream_id:
+                    return dict(event.headers)[b":status"].decode()
 
 
 async def test_a_body_that_does_not_come_is_408():
