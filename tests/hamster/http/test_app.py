@@ -411,6 +411,45 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(caplog
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+#: Beginnings and ends of conversations, each of which its client leaves at some moment.
+CONVERSATIONS = [
+    b"",
+    b"GET /heal",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /ignore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc",
+    b"POST /nope HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    UPGRADE % (b"/ws", b""),
+    UPGRADE % (b"/ws", b"") + b"zz",
+    UPGRADE % (b"/nope", b""),
+    b"\x16\x03\x01\x00",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+]
+
+
+@pytest.mark.slow
+async def test_clients_that_leave_at_any_moment_leave_nothing_behind(caplog: pytest.LogCaptureFixture):
+    async def leave_after(passes: int, said: bytes) -> None:
+        async with connected(server) as client:
+            await client.stream.send_all(said)
+            for _ in range(passes):
+                await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(60):
+        async with served() as server:
+            await leave_after(100, b"")  # Every task of the server has started after this.
+            tasks = trio.lowlevel.current_statistics().tasks_living
+            for passes in range(0, 40, 2):
+                async with trio.open_nursery() as nursery:
+                    for said in CONVERSATIONS * 2:
+                        nursery.start_soon(leave_after, passes, said)
+            await until(lambda: server.statistics().open_connections == 0, "every connection being forgotten")
+            await until(lambda: trio.lowlevel.current_statistics().tasks_living <= tasks, "every task ending")
+            assert server.statistics().accepted == 1 + 20 * len(CONVERSATIONS) * 2
+            assert server.statistics().crashed == 0
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 def test_a_problem_without_a_sentence_says_what_its_status_means():
     assert HttpProblem(409).detail == "현재 상태에서는 처리할 수 없는 요청입니다"
     assert str(InvalidRequest([FieldProblem("a", "b")])) == "400 요청 값이 올바르지 않습니다: a"
