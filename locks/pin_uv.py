@@ -11,8 +11,7 @@ SETTING = re.compile(r"^constraint-dependencies = \[.*?\]$", re.MULTILINE | re.D
 def main() -> None:
     """Write the pins of the lock into `[tool.uv] constraint-dependencies`."""
     pins = [
-        f"{pin} ; {marker}" if marker else pin
-        for pin, marker in PIN.findall((ROOT / "locks" / "dev.txt").read_text())
+        f"{pin} ; {marker}" if marker else pin for pin, marker in PIN.findall((ROOT / "locks" / "dev.txt").read_text())
     ]
     rows = "".join(f"    {pin!r},\n" if '"' in pin else f'    "{pin}",\n' for pin in pins)
     project = ROOT / "pyproject.toml"

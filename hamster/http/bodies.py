@@ -20,9 +20,7 @@ class BodyLimits:
     usual: int = MIB
     #: An exported log or a settings file, which a client sends back.
     large: int = 16 * MIB
-    large_paths: frozenset[str] = frozenset(
-        {"/api/logs/export", "/api/settings/export", "/api/settings/import"}
-    )
+    large_paths: frozenset[str] = frozenset({"/api/logs/export", "/api/settings/export", "/api/settings/import"})
     #: From the head to the last byte.
     arrival_seconds: float = 30.0
     #: A refused body is still read for so long, or the client would see a reset instead of the answer.

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 import attrs
 import msgspec
 
+from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
+from actors.services import ServiceNotFound, ServiceUnavailable
+
 from .gate import Refused
 
 #: What is said when nobody knows better.
@@ -45,6 +48,20 @@ REFUSED_TEXT: Mapping[Refused, str] = {
     Refused.ORIGIN: "허용되지 않은 출처(Origin)입니다. allowed_origins에 추가해 주세요",
 }
 
+SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
+SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
+NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
+BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
+NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
+FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
+
+WS_NO_JSON = "메시지가 올바른 JSON이 아닙니다"
+WS_NO_OBJECT = "메시지는 JSON 객체여야 합니다"
+WS_UNKNOWN_TYPE = "알 수 없는 메시지 타입입니다: {got}"
+WS_DATA_NO_OBJECT = "data와 filters는 JSON 객체여야 합니다"
+WS_BAD_VALUE = "{field}의 값 {got}은(는) 사용할 수 없습니다. 가능한 값: {expected}"
+WS_TEXTS = "문자열"
+
 STOPPING = "서버가 종료되는 중이라 변경 요청을 받을 수 없습니다"
 TOO_MANY_CONNECTIONS = "동시 연결이 너무 많습니다. 잠시 후 다시 시도해 주세요"
 BODY_TOO_LARGE = "요청 본문이 너무 큽니다 (최대 {limit_kib} KiB)"
@@ -64,9 +81,7 @@ FIELD_INTEGER = "{got}은(는) 올바르지 않습니다. {low}에서 {high} 사
 FIELD_NUMBER = "{got}은(는) 올바르지 않습니다. {low}에서 {high} 사이의 숫자여야 합니다"
 FIELD_CHOICE = "{got}은(는) 올바르지 않습니다. 다음 중 하나여야 합니다: {choices}"
 FIELD_BOOLEAN = "{got}은(는) 올바르지 않습니다. true 또는 false여야 합니다"
-FIELD_DATETIME = (
-    "{got}은(는) 올바르지 않습니다. 2024-01-01T12:00:00 또는 2024-01-01T12:00:00+09:00 형식이어야 합니다"
-)
+FIELD_DATETIME = "{got}은(는) 올바르지 않습니다. 2024-01-01T12:00:00 또는 2024-01-01T12:00:00+09:00 형식이어야 합니다"
 FIELD_TOO_LONG = "{length}자입니다. 최대 {limit}자까지 지정할 수 있습니다"
 FIELD_TOO_MANY = "값이 {count}개입니다. 최대 {limit}개까지 지정할 수 있습니다"
 FIELD_OF_BODY = "값이 올바르지 않습니다 ({problem})"
@@ -82,7 +97,15 @@ class Entry:
 
 
 #: Domain errors. The most derived type that matches decides.
-ENTRIES: Sequence[Entry] = ()
+ENTRIES: Sequence[Entry] = (
+    Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
+    Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
+    # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
+    Entry(AskTimeout, 503, STATUS_TEXT[503]),
+    Entry(MailboxFull, 503, STATUS_TEXT[503]),
+    Entry(ActorRestarting, 503, STATUS_TEXT[503]),
+    Entry(ActorStopped, 503, STATUS_TEXT[503]),
+)
 
 
 class ErrorTable:

@@ -236,9 +236,7 @@ def _request_id(head: RequestHead) -> bytes:
 def _origin_setting(text: str) -> Origin:
     origin = parse_origin(text)
     if origin is None:
-        raise ValueError(
-            f"allowed origin is {text!r}; expected scheme://host or scheme://host:port, without a path"
-        )
+        raise ValueError(f"allowed origin is {text!r}; expected scheme://host or scheme://host:port, without a path")
     return origin
 
 

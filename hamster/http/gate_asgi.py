@@ -108,9 +108,7 @@ class GatedApp:
         await discard_body(receive, self._bodies)
         await answer.finish()
 
-    async def _websocket(
-        self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _websocket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         verdict = self._gate.check(_head(scope, "GET"))
         answer = _WebSocketAnswer(send, verdict)
         if isinstance(verdict, Refusal):

@@ -1,7 +1,5 @@
 """How a handler says that the client sent something wrong."""
 
-# ruff: noqa: N818 - the names say what happened, as everywhere in this project; "Error" would add nothing.
-
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -26,9 +24,7 @@ class HttpProblem(Exception):
         headers: Further headers, such as `Retry-After`.
     """
 
-    def __init__(
-        self, status: int, detail: str | None = None, *, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, detail: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
         self.detail = detail or errors_ko.status_text(status)
         self.headers = dict(headers or {})
@@ -42,3 +38,8 @@ class InvalidRequest(HttpProblem):
         fields = ", ".join(dict.fromkeys(problem.field for problem in problems))
         super().__init__(400, detail or errors_ko.INVALID_FIELDS.format(fields=fields))
         self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "InvalidRequest":
+        """One problem with one field."""
+        return cls([FieldProblem(field, message)])

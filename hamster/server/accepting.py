@@ -60,9 +60,7 @@ class AcceptLoop:
         self.pauses += 1
         if self._exhausted_since is None:
             self._exhausted_since = trio.current_time()
-            log.error(
-                "server.accept_paused reason=%r; new connections wait until others close", error.strerror
-            )
+            log.error("server.accept_paused reason=%r; new connections wait until others close", error.strerror)
 
     def _note_recovered(self) -> None:
         if self._exhausted_since is not None:

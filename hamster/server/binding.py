@@ -22,9 +22,7 @@ FREE_PORT_ATTEMPTS = 32
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENODEV})
 
 
-async def bind_sockets(
-    host: str = "localhost", port: int = 0, *, backlog: int = BACKLOG
-) -> list[socket.socket]:
+async def bind_sockets(host: str = "localhost", port: int = 0, *, backlog: int = BACKLOG) -> list[socket.socket]:
     """Sockets that listen on *port* of every address of *host*, which the caller closes or gives away.
 
     Args:
@@ -55,17 +53,13 @@ async def _addresses(host: str, port: int) -> Sequence[str]:
     with contextlib.suppress(ValueError):
         return [str(ipaddress.ip_address(bare))]
     try:
-        found = await trio.socket.getaddrinfo(
-            bare or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        found = await trio.socket.getaddrinfo(bare or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UnknownHost(host, port, getattr(error, "strerror", None) or str(error)) from None
     return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
 
 
-def _bind_all(
-    addresses: Sequence[str], port: int, *, backlog: int, ipv6_optional: bool
-) -> list[socket.socket]:
+def _bind_all(addresses: Sequence[str], port: int, *, backlog: int, ipv6_optional: bool) -> list[socket.socket]:
     with contextlib.ExitStack() as opened:
         sockets: list[socket.socket] = []
         for address in addresses:
@@ -110,9 +104,7 @@ def _explained(error: OSError, address: str, port: int) -> BindError:
         case errno.EADDRNOTAVAIL:
             return AddressNotHere(address, port)
         case _:
-            return BindError(
-                address, port, f"cannot listen on {address} port {port}: {error.strerror or error}"
-            )
+            return BindError(address, port, f"cannot listen on {address} port {port}: {error.strerror or error}")
 
 
 def url_of(listener: socket.socket, *, tls: bool) -> str:

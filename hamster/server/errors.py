@@ -1,7 +1,5 @@
 """What can go wrong, each said in one sentence."""
 
-# ruff: noqa: N818 - the names say what happened, as everywhere in this project; "Error" would add nothing.
-
 
 class ServerError(Exception):
     """The server cannot start."""

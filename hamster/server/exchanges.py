@@ -88,6 +88,5 @@ class HttpExchange:
 
 def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
-        for name, value in headers
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
     )

@@ -73,9 +73,7 @@ class AnsweringH11(H11Protocol):
         )
         content = [h11.Data(data=body)] if with_body else []
         try:
-            data = b"".join(
-                self.connection.send(event) or b"" for event in (head, *content, h11.EndOfMessage())
-            )
+            data = b"".join(self.connection.send(event) or b"" for event in (head, *content, h11.EndOfMessage()))
         except h11.LocalProtocolError:
             pass  # Too late to answer: something else is being sent.
         else:
@@ -102,8 +100,6 @@ def make_protocol(
     if isinstance(wrapper.protocol, H11Protocol):
         answering = AnsweringH11(app, config, worker, tasks, state, tls, client, server, send)
         answering.error_answer = error_answer
-        answering.connection = LastRequestH11(
-            h11.SERVER, max_incomplete_event_size=config.h11_max_incomplete_size
-        )
+        answering.connection = LastRequestH11(h11.SERVER, max_incomplete_event_size=config.h11_max_incomplete_size)
         wrapper.protocol = answering
     return wrapper

@@ -178,9 +178,7 @@ class Server:
             self._refuse(client)
             return
         self._accepted += 1
-        stream = AcceptedStream(
-            trio.socket.from_stdlib_socket(client), send_seconds=self._serving.limits.send_seconds
-        )
+        stream = AcceptedStream(trio.socket.from_stdlib_socket(client), send_seconds=self._serving.limits.send_seconds)
         connection = Connection(stream)
         self._connections.add(connection)
         self._nursery.start_soon(self._guard, connection)
@@ -243,10 +241,7 @@ class Server:
                 if connection.idle_since is not None:
                     if now - connection.idle_since > limits.keep_alive_seconds:
                         connection.stream.close()
-                elif (
-                    connection.websocket
-                    and now - connection.stream.received_at > limits.websocket_silent_seconds
-                ):
+                elif connection.websocket and now - connection.stream.received_at > limits.websocket_silent_seconds:
                     connection.stream.abort()
 
 

@@ -52,9 +52,7 @@ class Client:
         """One request and its answer; *split* lets the server read the head before the body is sent."""
         if body:
             headers = [*headers, ("Content-Length", str(len(body)))]
-        await self.stream.send_all(
-            self._bytes(h11.Request(method=method, target=target, headers=list(headers)))
-        )
+        await self.stream.send_all(self._bytes(h11.Request(method=method, target=target, headers=list(headers))))
         if split:
             # The server runs in this loop: it has read the head, and done with it what it can, after these.
             for _ in range(20):
@@ -118,9 +116,7 @@ async def connected(server: Server, *, receive_buffer: int | None = None) -> Asy
 
 
 @asynccontextmanager
-async def websocket(
-    server: Server, path: str = "/"
-) -> AsyncGenerator[trio_websocket.WebSocketConnection, None]:
+async def websocket(server: Server, path: str = "/") -> AsyncGenerator[trio_websocket.WebSocketConnection, None]:
     """A WebSocket client. trio-websocket leaves its socket open when the server closes first; not so here."""
     async with connected(server) as client, trio.open_nursery() as nursery:
         host = f"localhost:{server.ports[0]}"

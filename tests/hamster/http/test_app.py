@@ -218,9 +218,7 @@ async def test_a_foreign_page_and_a_foreign_host_are_turned_away_in_korean():
 async def test_a_websocket_is_accepted_with_our_headers_and_echoes():
     async with served() as server:
         async with connected(server) as raw:
-            await raw.stream.send_all(
-                UPGRADE % (b"/ws", b"Origin: tauri://localhost\r\nX-Request-ID: w1\r\n")
-            )
+            await raw.stream.send_all(UPGRADE % (b"/ws", b"Origin: tauri://localhost\r\nX-Request-ID: w1\r\n"))
             got = await raw.stream.receive_some()
             assert got.startswith(b"HTTP/1.1 101")
             assert b"x-request-id: w1" in got
@@ -331,9 +329,7 @@ async def test_a_refused_body_does_not_cost_the_connection_either():
     with trio.fail_after(20):
         async with served() as server, connected(server) as client:
             for _ in range(20):
-                assert (
-                    await client.ask("POST", "/ignore", body=b"x" * 500, headers=hosts, split=True)
-                ).status == 403
+                assert (await client.ask("POST", "/ignore", body=b"x" * 500, headers=hosts, split=True)).status == 403
             assert server.statistics().accepted == 1
 
 
@@ -369,9 +365,7 @@ async def test_a_body_that_is_too_large_over_http2_is_413_and_the_connection_sta
         http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
         http2.initiate_connection()
         common = [(":scheme", "http"), (":authority", "localhost")]
-        http2.send_headers(
-            1, [(":method", "POST"), (":path", "/ignore"), *common, ("content-length", str(2 * MIB))]
-        )
+        http2.send_headers(1, [(":method", "POST"), (":path", "/ignore"), *common, ("content-length", str(2 * MIB))])
         await client.stream.send_all(http2.data_to_send())
         assert await http2_status(client, http2, 1) == "413"
         http2.send_headers(3, [(":method", "GET"), (":path", "/health"), *common], end_stream=True)
@@ -391,9 +385,7 @@ async def test_a_body_that_does_not_come_is_408():
     bodies = BodyLimits(arrival_seconds=0.1, discard_seconds=0.1)
     with trio.fail_after(10):
         async with served(bodies=bodies) as server, connected(server) as client:
-            got = await client.raw(
-                b"POST /ignore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
-            )
+            got = await client.raw(b"POST /ignore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf")
             assert got.startswith(b"HTTP/1.1 408")
             assert "요청 본문이 제시간에 도착하지 않았습니다".encode() in got
 

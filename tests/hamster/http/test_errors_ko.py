@@ -8,7 +8,7 @@ from hamster.http.errors_ko import REFUSED_TEXT, error_body, status_text
 from hamster.http.gate import Refused
 
 
-class Base(Exception):  # noqa: N818 - named as the domain errors of the project are
+class Base(Exception):
     def __init__(self, service: str) -> None:
         super().__init__(service)
         self.service = service

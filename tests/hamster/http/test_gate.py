@@ -53,9 +53,7 @@ def refused(verdict: Verdict, reason: Refused) -> bool:
     return isinstance(verdict, Refusal) and verdict.reason is reason
 
 
-@pytest.mark.parametrize(
-    "host", [b"localhost", b"localhost:1", b"LOCALHOST.:9", b"127.0.0.1:8000", b"[::1]:99"]
-)
+@pytest.mark.parametrize("host", [b"localhost", b"localhost:1", b"LOCALHOST.:9", b"127.0.0.1:8000", b"[::1]:99"])
 def test_the_machine_itself_is_known_under_any_port(host: bytes):
     assert isinstance(check(head(host=host)), Pass)
 
@@ -181,9 +179,7 @@ def test_our_own_origin_has_our_scheme(scheme: str, origin: bytes, own: bool):
 
 def test_our_own_origin_leaves_out_the_usual_port():
     assert isinstance(check(head((b"origin", b"http://localhost"), host=b"localhost", method="POST")), Pass)
-    assert isinstance(
-        check(head((b"origin", b"http://localhost"), host=b"localhost:80", method="POST")), Pass
-    )
+    assert isinstance(check(head((b"origin", b"http://localhost"), host=b"localhost:80", method="POST")), Pass)
 
 
 def preflight(origin: bytes, **options: object) -> Verdict:
@@ -273,9 +269,7 @@ def test_a_host_that_cannot_be_read_is_refused_when_the_gate_is_made(bad: str):
 
 @given(
     host=st.one_of(st.none(), st.binary(max_size=20), st.sampled_from([b"localhost:8000", b"evil.example"])),
-    origins=st.lists(
-        st.one_of(st.binary(max_size=20), st.sampled_from([b"tauri://localhost", b"null"])), max_size=2
-    ),
+    origins=st.lists(st.one_of(st.binary(max_size=20), st.sampled_from([b"tauri://localhost", b"null"])), max_size=2),
     method=st.sampled_from(["GET", "HEAD", "OPTIONS", *CHANGES]),
     scheme=st.sampled_from(["http", "https", "ws", "wss"]),
     target=st.one_of(st.binary(max_size=10), st.just(b"/")),
@@ -283,9 +277,7 @@ def test_a_host_that_cannot_be_read_is_refused_when_the_gate_is_made(bad: str):
 def test_whatever_comes_no_foreign_page_changes_anything(
     host: bytes | None, origins: list[bytes], method: str, scheme: str, target: bytes
 ):
-    request = head(
-        *((b"origin", origin) for origin in origins), host=host, method=method, scheme=scheme, target=target
-    )
+    request = head(*((b"origin", origin) for origin in origins), host=host, method=method, scheme=scheme, target=target)
     verdict = check(request)
     headers = headers_of(verdict)
     assert headers[b"vary"] == b"Origin"

@@ -155,9 +155,7 @@ def test_anything_else_is_no_origin(text: str):
     assert parse_origin(text) is None
 
 
-names = st.from_regex(
-    r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]([a-z0-9-]{0,10}[a-z0-9])?){0,3}", fullmatch=True
-)
+names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]([a-z0-9-]{0,10}[a-z0-9])?){0,3}", fullmatch=True)
 ports = st.one_of(st.none(), st.integers(0, 65_535))
 
 
@@ -169,16 +167,10 @@ def test_case_and_a_trailing_dot_change_nothing(name: str, port: int | None, cap
 
 
 @given(st.ip_addresses(v=6), ports)
-def test_every_ipv6_address_is_known_by_its_shortest_spelling(
-    address: ipaddress.IPv6Address, port: int | None
-):
+def test_every_ipv6_address_is_known_by_its_shortest_spelling(address: ipaddress.IPv6Address, port: int | None):
     suffix = f":{port}" if port is not None else ""
     expected = Authority(str(address), port)
-    assert (
-        parse_authority(f"[{address.exploded}]{suffix}")
-        == parse_authority(f"[{address}]{suffix}")
-        == expected
-    )
+    assert parse_authority(f"[{address.exploded}]{suffix}") == parse_authority(f"[{address}]{suffix}") == expected
 
 
 @given(st.text(max_size=40))

@@ -9,7 +9,7 @@ from quart_trio import QuartTrio
 from hamster.http import HttpProblem, json_body, json_response, reading, request_id
 
 
-class NotThere(Exception):  # noqa: N818 - named as the domain errors of the project are
+class NotThere(Exception):
     def __init__(self, service: str) -> None:
         super().__init__(service)
         self.service = service
@@ -72,9 +72,7 @@ async def whose() -> Response:
 
 
 async def large() -> Response:
-    return json_response(
-        {"size": len(await request.get_data(cache=True, as_text=False, parse_form_data=False))}
-    )
+    return json_response({"size": len(await request.get_data(cache=True, as_text=False, parse_form_data=False))})
 
 
 async def cut_short() -> Response:

@@ -200,9 +200,7 @@ async def test_an_error_of_the_protocol_library_ends_that_connection_alone(caplo
             assert server.statistics().crashed == 3
     crashes = [record for record in caplog.records if "connection.crashed" in record.getMessage()]
     assert len(crashes) == 3
-    assert [record.exc_info is not None for record in crashes] == [True, False, False], (
-        "one traceback, not three"
-    )
+    assert [record.exc_info is not None for record in crashes] == [True, False, False], "one traceback, not three"
 
 
 async def test_a_broken_request_is_answered_with_an_error_that_has_a_body():

@@ -60,9 +60,7 @@ def client_tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 
 
 @pytest.mark.slow
-async def test_requests_are_answered_and_drained_over_tls(
-    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
-):
+async def test_requests_are_answered_and_drained_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext):
     with trio.fail_after(20):
         async with (
             serving(plain_app, tls=server_tls) as server,

@@ -1,0 +1,58 @@
+"""The machine's figures: samples, their history, alert rules, usage and stability of services."""
+
+from actors.metrics.history import MAX_POINTS, History, HistorySettingRefused
+from actors.metrics.machine import Counters, Link, Machine, PsutilMachine, SourceMissing
+from actors.metrics.records import NaiveInstant, NetworkStatus, Point, Sample
+from actors.metrics.rules import (
+    DEFAULT_RULES,
+    Change,
+    Health,
+    Level,
+    Rule,
+    RuleRefused,
+    RuleState,
+    Status,
+    changes,
+    evaluate,
+    initial,
+    step,
+    system_health,
+)
+from actors.metrics.sampler import Sampler
+from actors.metrics.stability import ServiceFailure, Stability, StabilityView
+from actors.metrics.usage import ProcessRow, ProcessUsage, Usage
+
+__all__ = [
+    "DEFAULT_RULES",
+    "MAX_POINTS",
+    "Change",
+    "Counters",
+    "Health",
+    "History",
+    "HistorySettingRefused",
+    "Level",
+    "Link",
+    "Machine",
+    "NaiveInstant",
+    "NetworkStatus",
+    "Point",
+    "ProcessRow",
+    "ProcessUsage",
+    "PsutilMachine",
+    "Rule",
+    "RuleRefused",
+    "RuleState",
+    "Sample",
+    "Sampler",
+    "ServiceFailure",
+    "SourceMissing",
+    "Stability",
+    "StabilityView",
+    "Status",
+    "Usage",
+    "changes",
+    "evaluate",
+    "initial",
+    "step",
+    "system_health",
+]

@@ -1,0 +1,172 @@
+"""The actor that samples the machine, always, whether anybody looks or not."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import trio
+
+from actors.metrics.history import History
+from actors.metrics.messages import AlertChanged, HistoryPage, Readings, SampleTaken
+from actors.metrics.records import Point, Sample
+from actors.metrics.rules import DEFAULT_RULES, RuleState, changes, initial, step, system_health
+from actors.metrics.sampler import Sampler
+from actors.metrics.stability import Stability, StabilityView
+from actors.metrics.usage import ProcessUsage, Usage
+from actors.runtime import Actor, Bus, Cell, Message
+from actors.services.messages import Board, ServiceEvent, State
+from actors.settings import MetricsSettings
+
+log = logging.getLogger("actors.metrics")
+
+FIRST_SAMPLE_SECONDS = 0.15
+"""After the start: a shorter window says nothing of CPU use."""
+
+
+@attrs.define(eq=False)
+class MetricsRecord:
+    """What the metrics actor knows; outlives its incarnations."""
+
+    history: History
+    stability: Stability
+    readings: Cell[Readings]
+
+
+def new_record(settings: MetricsSettings) -> MetricsRecord:
+    """The record before the first sample."""
+    readings = Cell(Readings(rules=initial(DEFAULT_RULES)))
+    return MetricsRecord(History(settings.history_seconds, settings.interval), Stability(), readings)
+
+
+@attrs.frozen
+class _Due(Message["MetricsActor", None]):
+    def deliver(self, to: "MetricsActor") -> None:
+        to.due()
+
+
+@attrs.frozen
+class _Sampled(Message["MetricsActor", None]):
+    sample: Sample
+    usage: Mapping[str, Usage]
+
+    def deliver(self, to: "MetricsActor") -> None:
+        to.sampled(self.sample, self.usage)
+
+
+@attrs.frozen
+class _Noted(Message["MetricsActor", None]):
+    event: ServiceEvent
+
+    def deliver(self, to: "MetricsActor") -> None:
+        to.note(self.event)
+
+
+class MetricsActor(Actor):
+    """Takes a sample on every point of a grid, keeps the history and judges the health.
+
+    Sampling is done in a thread, beside the mailbox: a disk that hangs makes a gap in the history, while
+    questions are answered as ever.
+    """
+
+    def __init__(
+        self, record: MetricsRecord, settings: MetricsSettings, data_dir: Path, board: Cell[Board], bus: Bus
+    ) -> None:
+        self._record = record
+        self._interval = settings.interval
+        self._data_dir = data_dir
+        self._board = board
+        self._bus = bus
+        self._sampling = False
+        self._thread = trio.CapacityLimiter(1)
+
+    async def on_start(self) -> None:
+        self._sampler = Sampler(self._data_dir)
+        self._usage = ProcessUsage()
+        self.context.start_soon(self._follow_services, name="metrics: service events")
+        self.context.every(self._interval, lambda _: _Due())
+        # One at once for those who ask right after the start; CPU use needs a moment to be known.
+        self.context.after(FIRST_SAMPLE_SECONDS, lambda _: _Due())
+
+    # -- questions
+
+    def history(self, limit: int, skip: int) -> HistoryPage:
+        samples = self._record.history.last(limit + skip)
+        return HistoryPage(tuple(samples[: max(0, len(samples) - skip)]), len(self._record.history))
+
+    def chart(self, start: datetime, end: datetime, step: float | None) -> list[Point]:
+        return self._record.history.between(start, end, step)
+
+    def clear(self) -> int:
+        return self._record.history.clear()
+
+    def stability(self, now: datetime) -> StabilityView:
+        return self._record.stability.view(now)
+
+    # -- sampling
+
+    def due(self) -> None:
+        """A point of the grid: take a sample, unless the last one is still being taken."""
+        if self._sampling:
+            self._judge(None)
+            log.warning("metrics.sample_late interval_s=%g", self._interval)
+            return
+        self._sampling = True
+        self.context.start_soon(self._take, name="metrics: sample")
+
+    def sampled(self, sample: Sample, usage: Mapping[str, Usage]) -> None:
+        """A sample was taken."""
+        self._sampling = False
+        for problem in sample.problems:
+            log.warning("metrics.source_failed %s", problem)
+        active = sum(view.state is State.RUNNING for view in self._board.value.values())
+        sample = attrs.evolve(sample, active_services=active)
+        self._record.history.append(sample)
+        self._judge(sample, usage)
+        self._bus.publish(SampleTaken(self._record.readings.value))
+
+    def note(self, event: ServiceEvent) -> None:
+        """A service failed or recovered."""
+        service, failure = event.view.id, event.failure
+        if event.event_type == "error" and failure is not None:
+            self._record.stability.failure(service, failure.detail, event.at)
+        elif event.event_type in ("started", "recovered", "restarted"):
+            self._record.stability.recovered(service, event.at)
+
+    async def _take(self) -> None:
+        pids = {view.id: view.pid for view in self._board.value.values() if view.pid is not None}
+        sample, usage = await trio.to_thread.run_sync(self._look, pids, abandon_on_cancel=True, limiter=self._thread)
+        if not self.context.tell(_Sampled(sample, usage)):
+            self._sampling = False  # a mailbox that full has other worries; the gap is in the history
+
+    def _look(self, pids: Mapping[str, int]) -> tuple[Sample, Mapping[str, Usage]]:
+        return self._sampler.take(datetime.now(UTC)), self._usage.usage(pids)
+
+    def _judge(self, sample: Sample | None, usage: Mapping[str, Usage] | None = None) -> None:
+        old = self._record.readings.value
+        rules = step(old.rules, sample, at=trio.current_time(), interval=self._interval)
+        self._tell_changes(old.rules, rules)
+        fatal = any(view.state is State.FATAL for view in self._board.value.values())
+        self._record.readings.set(
+            Readings(
+                sample=sample or old.sample,
+                usage=old.usage if usage is None else usage,
+                rules=rules,
+                health=system_health(rules, any_fatal=fatal),
+            )
+        )
+
+    def _tell_changes(self, old: tuple[RuleState, ...], new: tuple[RuleState, ...]) -> None:
+        for change in changes(old, new):
+            rule, value = change.state.rule, change.state.value
+            log.warning("metrics.alert rule=%s what=%s value=%s", rule.id, change.what, value)
+            self._bus.publish(AlertChanged(change, datetime.now(UTC)))
+
+    async def _follow_services(self) -> None:
+        with self._bus.subscribe(ServiceEvent) as events:
+            async for event in events:
+                if isinstance(event, ServiceEvent):
+                    self.context.tell(_Noted(event))
+                else:
+                    log.error("metrics.service_events_missed count=%d", event.missed)

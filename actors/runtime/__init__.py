@@ -1,0 +1,75 @@
+"""Typed, bounded, supervised actors on Trio."""
+
+from actors.runtime.actor import Actor, Context
+from actors.runtime.backoff import Backoff
+from actors.runtime.bus import Bus
+from actors.runtime.cell import Cell, Changed, Watch
+from actors.runtime.core import CORRELATION, ActorState, ActorStatistics
+from actors.runtime.errors import (
+    ActorCrashed,
+    ActorError,
+    ActorRestarting,
+    ActorStopped,
+    AskCycle,
+    AskTimeout,
+    InvalidSpec,
+    MailboxFull,
+    RestartIntensityExceeded,
+    StartFailed,
+)
+from actors.runtime.events import ActorEnded, ActorFailed, ActorStarted, TreeNode
+from actors.runtime.mailbox import DeadLetter, Full, KeepOnRestart, MailboxCounts, MailboxOptions
+from actors.runtime.message import Message
+from actors.runtime.ref import DEFAULT_ASK_TIMEOUT, Ref
+from actors.runtime.specs import ChildSpec, Restart, RestartIntensity, Strategy, SupervisorSpec
+from actors.runtime.subscription import Lagged, Overflow, Subscription, SubscriptionStatistics
+from actors.runtime.supervisor import Supervisor, open_supervisor
+from actors.runtime.timers import Tick, Timer
+
+__all__ = [
+    "CORRELATION",
+    "DEFAULT_ASK_TIMEOUT",
+    "Actor",
+    "ActorCrashed",
+    "ActorEnded",
+    "ActorError",
+    "ActorFailed",
+    "ActorRestarting",
+    "ActorStarted",
+    "ActorState",
+    "ActorStatistics",
+    "ActorStopped",
+    "AskCycle",
+    "AskTimeout",
+    "Backoff",
+    "Bus",
+    "Cell",
+    "Changed",
+    "ChildSpec",
+    "Context",
+    "DeadLetter",
+    "Full",
+    "InvalidSpec",
+    "KeepOnRestart",
+    "Lagged",
+    "MailboxCounts",
+    "MailboxFull",
+    "MailboxOptions",
+    "Message",
+    "Overflow",
+    "Ref",
+    "Restart",
+    "RestartIntensity",
+    "RestartIntensityExceeded",
+    "StartFailed",
+    "Strategy",
+    "Subscription",
+    "SubscriptionStatistics",
+    "Supervisor",
+    "SupervisorSpec",
+    "Tick",
+    "Timer",
+    "TreeNode",
+    "Watch",
+    "open_supervisor",
+]

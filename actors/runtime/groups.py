@@ -1,0 +1,23 @@
+"""Exception groups, seen as the one thing that went wrong where there is one."""
+
+from typing import cast
+
+import trio
+
+
+def unwrap(error: BaseException) -> BaseException:
+    """The single exception inside *error*; a group of several stays a group."""
+    inner = _inner(error)
+    return unwrap(inner[0]) if len(inner) == 1 else error
+
+
+def only_cancelled(error: BaseException) -> bool:
+    """Whether *error* is nothing but Trio's cancellation."""
+    inner = _inner(error)
+    return all(map(only_cancelled, inner)) if inner else isinstance(error, trio.Cancelled)
+
+
+def _inner(error: BaseException) -> tuple[BaseException, ...]:
+    if not isinstance(error, BaseExceptionGroup):
+        return ()
+    return cast("BaseExceptionGroup[BaseException]", error).exceptions

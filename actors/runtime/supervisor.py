@@ -1,0 +1,368 @@
+"""Supervisors: they start their children in order, restart what crashes and stop in reverse."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import TypeVar
+
+import attrs
+import trio
+
+from actors.runtime.actor import Actor
+from actors.runtime.bus import Bus
+from actors.runtime.children import ActorChild, Child, Surroundings
+from actors.runtime.core import ActorState
+from actors.runtime.errors import ActorStopped, InvalidSpec, RestartIntensityExceeded, StartFailed
+from actors.runtime.events import ActorFailed, TreeNode
+from actors.runtime.groups import unwrap
+from actors.runtime.ref import Ref
+from actors.runtime.specs import (
+    ChildSpec,
+    RestartIntensity,
+    RestartWindow,
+    Strategy,
+    SupervisorSpec,
+    affected,
+    wants_restart,
+)
+from actors.runtime.timers import Timers
+
+A = TypeVar("A", bound=Actor)
+
+log = logging.getLogger("actors.runtime")
+
+
+@attrs.define(eq=False)
+class _Plan:
+    """A restart on its way: the group is halted, waits until it is due, and is started in order."""
+
+    group: list[Child]
+    due: float
+    error: BaseException
+    before: "list[_Plan]"
+    """Plans that this one replaces; it waits until they have let go."""
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    done: trio.Event = attrs.field(factory=trio.Event)
+
+
+class Supervisor:
+    """A running supervisor. Made by `open_supervisor` or `Supervisor.start_supervisor`, never by hand."""
+
+    def __init__(self, path: str, spec: SupervisorSpec, around: Surroundings) -> None:
+        self.path = path
+        self.spec = spec
+        self._around = around
+        self._children: dict[str, Child] = {}
+        self._window = RestartWindow(spec.intensity)
+        self._plans: list[_Plan] = []
+        self._nursery: trio.Nursery | None = None
+        self._leave = trio.Event()
+        self._final = True
+        self._failure: RestartIntensityExceeded | None = None
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """Names, in the order they were started."""
+        return tuple(self._children)
+
+    @property
+    def members(self) -> tuple[Child, ...]:
+        """The records of the children, in the order they were started; for the supervisor above."""
+        return tuple(self._children.values())
+
+    async def start(self, spec: ChildSpec[A]) -> Ref[A]:
+        """Start an actor as the last child.
+
+        Returns:
+            Its ref, once its `on_start` is through.
+
+        Raises:
+            InvalidSpec: The name is taken.
+            StartFailed: Its factory or `on_start` raised or took too long. It is not kept.
+            ActorStopped: This supervisor is not running.
+        """
+        child = ActorChild(f"{self.path}/{spec.name}", spec, self._around)
+        await self._add(child)
+        return Ref[A](child.core)
+
+    async def start_supervisor(self, spec: SupervisorSpec) -> "Supervisor":
+        """Start a supervisor as the last child. Raises as `start` does."""
+        inner = Supervisor(f"{self.path}/{spec.name}", spec, self._around)
+        await self._add(SupervisorChild(inner))
+        return inner
+
+    async def stop(self, name: str) -> None:
+        """Stop a child for good and forget it; what is queued is handled first, within its grace.
+
+        Also at once in the middle of a backoff. It is complete when this returns, even if the caller is cancelled.
+
+        Raises:
+            KeyError: There is no such child.
+        """
+        child = self._children[name]
+        for plan in self._plans:
+            if child in plan.group:
+                plan.group.remove(child)
+        del self._children[name]
+        with trio.CancelScope(shield=True):  # bounded by the child's grace and the deadline of its `on_stop`
+            await child.end(final=True)
+        child.give_up(ActorState.STOPPED)
+
+    def tree(self) -> TreeNode:
+        """This supervisor and all beneath it, as of now."""
+        return TreeNode(
+            path=self.path,
+            name=self.spec.name,
+            kind="supervisor",
+            state=self._state(),
+            restarts=0,
+            statistics=None,
+            children=tuple(child.node() for child in self._children.values()),
+        )
+
+    def request_stop(self, *, final: bool) -> None:
+        """Stop all children in reverse and leave `run`. *final*: they will not be started again."""
+        self._final = final
+        self._leave.set()
+
+    def give_up(self, state: ActorState) -> None:
+        """Answer whoever still waits for one of the children: they will not be started again."""
+        for child in reversed(self._children.values()):
+            child.give_up(state)
+
+    async def run(self, started: Callable[[], None]) -> None:
+        """Run until asked to stop, or until the children crash too often.
+
+        Raises:
+            RestartIntensityExceeded: They did. All children have been stopped.
+        """
+        self._leave = trio.Event()
+        self._failure = None
+        self._window.clear()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                for child in tuple(self._children.values()):
+                    if not self._leave.is_set():
+                        await self._launch(child)
+                started()
+                await self._leave.wait()
+                await self._stop_all()
+            finally:
+                self._nursery = None
+            nursery.cancel_scope.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    def _state(self) -> ActorState:
+        if self._nursery is None:
+            return ActorState.STOPPED
+        return ActorState.STOPPING if self._leave.is_set() else ActorState.RUNNING
+
+    async def _add(self, child: Child) -> None:
+        if child.name in self._children:
+            raise InvalidSpec("name", child.name, f"a name that {self.path} has no child of yet")
+        if self._nursery is None or self._leave.is_set():
+            raise ActorStopped(self.path)
+        self._children[child.name] = child
+        child.first_start = True
+        await self._launch(child)
+        child.first_start = False
+        if child.exit_error is not None:
+            self._children.pop(child.name, None)
+            child.give_up(ActorState.FAILED)
+            raise StartFailed(child.path, child.exit_error)
+
+    async def _launch(self, child: Child) -> bool:
+        """Start an incarnation and wait until it runs; False if it ended instead."""
+        if self._nursery is None:
+            return False
+        child.begin()
+        self._nursery.start_soon(self._incarnate, child, name=child.path)
+        await child.settled.wait()
+        return child.alive
+
+    async def _incarnate(self, child: Child) -> None:
+        error: BaseException | None = None
+        try:
+            await child.run()
+        except Exception as raised:
+            # Whatever it was, it is this supervisor's to decide by: the task itself ends in peace.
+            error = raised
+        finally:
+            child.ended(error)
+        self._exited(child, error)
+
+    def _exited(self, child: Child, error: BaseException | None) -> None:
+        if child.stopping or child.first_start or self._leave.is_set():
+            return
+        if not wants_restart(child.restart_type, crashed=error is not None):
+            state = ActorState.STOPPED if error is None else ActorState.FAILED
+            if error is not None:
+                self._report(child, error, None)
+            child.give_up(state)
+            return
+        now = trio.current_time()
+        cause = error or ActorStopped(child.path)
+        if not self._window.allow(now):
+            self._report(child, cause, None)
+            intensity = self.spec.intensity
+            self._failure = RestartIntensityExceeded(self.path, intensity.restarts, intensity.period, cause)
+            self.request_stop(final=False)
+            return
+        delay = child.next_delay(now, self._around.random)
+        self._report(child, cause, delay)
+        self._plan(child, now + delay, cause)
+
+    def _report(self, child: Child, error: BaseException, delay: float | None) -> None:
+        log.error(
+            "actor.failed path=%s error=%r restart_in_s=%s",
+            child.path,
+            error,
+            "never" if delay is None else f"{delay:.3f}",
+            exc_info=error,
+        )
+        self._around.bus.publish(ActorFailed(child.path, repr(error), delay))
+
+    def _plan(self, crashed: Child, due: float, error: BaseException) -> None:
+        assert self._nursery is not None  # noqa: S101 - a child of ours has just ended in it
+        order = list(self._children.values())
+        if crashed not in order:
+            return
+        wanted = set(affected(self.spec.strategy, order, crashed))
+        replaced = [plan for plan in self._plans if wanted.intersection(plan.group)]
+        for plan in replaced:
+            wanted.update(plan.group)
+            plan.scope.cancel()
+        due = max([due, *(plan.due for plan in replaced)])
+        plan = _Plan([child for child in order if child in wanted], due, error, replaced)
+        self._plans.append(plan)
+        crashed.waiting()
+        self._nursery.start_soon(self._carry_out, plan, name=f"{self.path} restart")
+
+    async def _carry_out(self, plan: _Plan) -> None:
+        try:
+            for earlier in plan.before:
+                await earlier.done.wait()
+            with plan.scope:
+                await self._restart(plan)
+        finally:
+            plan.done.set()
+            self._plans.remove(plan)
+
+    async def _restart(self, plan: _Plan) -> None:
+        for child in reversed(plan.group.copy()):
+            if child.alive:
+                await child.end(final=False)
+                child.waiting()
+        await trio.sleep_until(plan.due)
+        while plan.group:
+            child = plan.group[0]
+            child.prepare_restart()
+            if not await self._launch(child):
+                return  # its end has made a plan of its own
+            if child in plan.group:
+                plan.group.remove(child)
+
+    async def _stop_all(self) -> None:
+        for plan in self._plans:
+            plan.scope.cancel()
+        for child in reversed(tuple(self._children.values())):
+            await child.end(final=self._final)
+            if self._final:
+                child.give_up(ActorState.STOPPED)
+            else:
+                child.waiting()
+
+
+class SupervisorChild(Child):
+    """A supervisor under a supervisor."""
+
+    def __init__(self, inner: Supervisor) -> None:
+        spec = inner.spec
+        super().__init__(inner.path, spec.name, spec.restart, spec.backoff)
+        self.inner = inner
+        self._state = ActorState.STOPPED
+
+    @property
+    def grace(self) -> float:
+        """Its children are stopped one after the other, each within its own grace."""
+        return 1.0 + sum(child.grace + child.stop_seconds for child in self.inner.members)
+
+    async def run(self) -> None:
+        self._state = ActorState.STARTING
+        with self.halt.scope:
+            await self.inner.run(self._started)
+
+    def _started(self) -> None:
+        self._state = ActorState.RUNNING
+        self.settle()
+
+    def request_end(self, *, final: bool) -> None:
+        self._state = ActorState.STOPPING
+        self.inner.request_stop(final=final)
+
+    def prepare_restart(self) -> None:
+        self.restarts += 1
+
+    def waiting(self) -> None:
+        self._state = ActorState.BACKOFF
+
+    def give_up(self, state: ActorState) -> None:
+        self._state = state
+        self.inner.give_up(state)
+
+    def node(self) -> TreeNode:
+        return attrs.evolve(self.inner.tree(), state=self._state, restarts=self.restarts)
+
+
+@asynccontextmanager
+async def open_supervisor(
+    name: str = "root",
+    *,
+    strategy: Strategy = Strategy.ONE_FOR_ONE,
+    intensity: RestartIntensity | None = None,
+    bus: Bus | None = None,
+    random: Random | None = None,
+) -> AsyncGenerator[Supervisor, None]:
+    """A supervisor for the time of the block. Leaving it stops all children in reverse, each within its grace.
+
+    Args:
+        name: First part of every path beneath it.
+        strategy: Who is restarted when one child crashes.
+        intensity: When it gives up; 5 restarts in 60 s unless given.
+        bus: Where it tells what happens; one of its own unless given.
+        random: For the jitter of backoffs; a seeded one makes them repeatable.
+
+    Raises:
+        RestartIntensityExceeded: Out of the block, when the children crashed too often.
+    """
+    spec = SupervisorSpec(name, strategy, intensity or RestartIntensity())
+    around = Surroundings(bus or Bus(), Timers(), random or Random())  # noqa: S311 - jitter is no secret
+    root = SupervisorChild(Supervisor(name, spec, around))
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(around.timers.run, name=f"{name} timers")
+            await _open(root, nursery)
+            try:
+                yield root.inner
+            finally:
+                with trio.CancelScope(shield=True):  # bounded by the graces of the children
+                    await root.end(final=True)
+                root.give_up(ActorState.STOPPED)
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise unwrap(group) from None
+
+
+async def _open(root: SupervisorChild, nursery: trio.Nursery) -> None:
+    async def run() -> None:
+        try:
+            await root.run()
+        finally:
+            root.ended(None)
+
+    root.begin()
+    nursery.start_soon(run, name=root.path)
+    await root.settled.wait()

@@ -1,0 +1,26 @@
+"""Services of a kind that this version cannot run: they are there, stopped, and say so."""
+
+from actors.runtime import Actor
+from actors.services.messages import Accepted, ServiceUnavailable
+from actors.services.record import BoardWriter
+from actors.settings import ServiceSettings
+
+
+class IdleService(Actor):
+    """Always stopped. Stopping it is no error, starting it is one that says why."""
+
+    def __init__(self, settings: ServiceSettings, board: BoardWriter) -> None:
+        self._settings = settings
+        self._board = board
+
+    def start(self) -> Accepted:
+        raise ServiceUnavailable(self._settings.id, self._settings.kind)
+
+    def stop(self) -> Accepted:
+        return Accepted(self._board.cell.value[self._settings.id], changed=False)
+
+    def restart(self) -> Accepted:
+        raise ServiceUnavailable(self._settings.id, self._settings.kind)
+
+    def shut_down(self) -> None:
+        """Nothing to do."""

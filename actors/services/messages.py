@@ -1,0 +1,179 @@
+"""What a service can be told and asked, what is known of it, and the events it causes."""
+
+import enum
+from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from typing import Literal, Protocol
+
+import attrs
+
+from actors.runtime import Message
+from actors.settings import ServiceSettings
+
+
+class State(enum.Enum):
+    """Where a service is. `facts` about its process, apart from what is wanted of it."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    """Its process was asked for, or is younger than `start_seconds`."""
+    RUNNING = "running"
+    BACKOFF = "backoff"
+    """It ended and will be started again."""
+    STOPPING = "stopping"
+    EXITED = "exited"
+    """It ended as expected and is not started again."""
+    FATAL = "fatal"
+    """It failed too often, or once where it is never restarted; only a command starts it again."""
+
+
+class Wanted(enum.Enum):
+    """What was last commanded."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@attrs.frozen
+class Failure:
+    """Why a service is not, or was not, as it should be."""
+
+    reason: Literal["exit", "signal", "spawn", "lost"]
+    """An exit code, a signal, a start that did not come about, or a process killed with what watched it."""
+    detail: str
+    """English, for logs."""
+    at: datetime
+    exit_code: int | None = None
+    signal: str | None = None
+    """Name, such as `SIGKILL`."""
+
+
+@attrs.frozen
+class ServiceView:
+    """All that is known of one service at one moment."""
+
+    settings: ServiceSettings
+    state: State = State.STOPPED
+    wanted: Wanted = Wanted.DOWN
+    available: bool = True
+    """False where this version cannot run its kind."""
+    pid: int | None = None
+    running_since: datetime | None = None
+    """When its process was started (UTC); None while it is not running."""
+    running_since_clock: float | None = None
+    """The same on Trio's clock, which no change of the time of day moves."""
+    restarts: int = 0
+    """How often it was started again without being told to, since we started."""
+    last_failure: Failure | None = None
+    next_restart_at: datetime | None = None
+    lost_output_bytes: int = 0
+    """Output that its log could not take, over all of its runs."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.settings.id
+
+
+@attrs.frozen
+class ServiceChanged:
+    """A service's view is another one. Published with the change, never without one."""
+
+    old: ServiceView
+    new: ServiceView
+
+
+EventType = Literal["started", "stopped", "restarted", "error", "recovered", "config_changed"]
+
+
+@attrs.frozen
+class ServiceEvent:
+    """Something that people want to hear about a service."""
+
+    event_type: EventType
+    view: ServiceView
+    """Of the moment after it."""
+    at: datetime
+    failure: Failure | None = None
+    """With `error`: what failed. With `recovered`: what it recovered from."""
+
+
+class ServiceNotFound(LookupError):
+    """There is no service of this id."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"there is no service {service!r}; ask for the list of services to see their ids")
+        self.service = service
+
+
+class ServiceUnavailable(Exception):
+    """This version cannot run services of this kind."""
+
+    def __init__(self, service: str, kind: str) -> None:
+        super().__init__(f"service {service!r} is of kind {kind!r}, which this version cannot run; nothing was done")
+        self.service = service
+        self.kind = kind
+
+
+@attrs.frozen
+class Accepted:
+    """A command was taken; what comes of it follows as events."""
+
+    view: ServiceView
+    """Of the moment after it was taken."""
+    changed: bool
+    """False: the service already is, or is on its way to, what was asked for."""
+
+
+class ServiceCommands(Protocol):
+    """What every service handles, whatever its kind."""
+
+    def start(self) -> Accepted | Awaitable[Accepted]: ...
+
+    def stop(self) -> Accepted | Awaitable[Accepted]: ...
+
+    def restart(self) -> Accepted | Awaitable[Accepted]: ...
+
+    def shut_down(self) -> Awaitable[None] | None: ...
+
+
+@attrs.frozen
+class StartService(Message[ServiceCommands, Accepted]):
+    """Have it running; at once, also out of a backoff or FATAL."""
+
+    errors = (ServiceUnavailable,)
+
+    def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
+        return to.start()
+
+
+@attrs.frozen
+class StopService(Message[ServiceCommands, Accepted]):
+    """Have it stopped, and nothing left of it."""
+
+    errors = (ServiceUnavailable,)
+
+    def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
+        return to.stop()
+
+
+@attrs.frozen
+class RestartService(Message[ServiceCommands, Accepted]):
+    """Have it stopped, if it runs, and started."""
+
+    errors = (ServiceUnavailable,)
+
+    def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
+        return to.restart()
+
+
+@attrs.frozen
+class ShutDown(Message[ServiceCommands, None]):
+    """Stop it because everything stops; what is wanted of it stays as it is."""
+
+    def deliver(self, to: ServiceCommands) -> Awaitable[None] | None:
+        return to.shut_down()
+
+
+Board = Mapping[str, ServiceView]
+"""All services by id, in the order of the configuration. A new mapping for every change."""

@@ -1,0 +1,85 @@
+"""The configuration of WatchHamster: from hamster.toml, or the defaults where there is none."""
+
+from pathlib import Path
+
+import attrs
+import platformdirs
+
+from actors import setting_rules as rules
+from actors.setting_rules import RULE
+from actors.settings import MetricsSettings, ServiceSettings, SystemSettings
+from hamster.config_file import ConfigError, ConfigFile, Problem
+from hamster.config_services import read_services
+from hamster.defaults import contract_services
+from hamster.server_settings import ServerSettings
+
+__all__ = ["ConfigError", "HamsterConfig", "Problem", "TimeSettings", "default_source", "load_config"]
+
+FILE_NAME = "hamster.toml"
+SECTIONS = ("server", "metrics", "time", "services")
+
+
+@attrs.frozen(kw_only=True)
+class TimeSettings:
+    """The zone of the timestamps and of the calendar; None is the machine's own."""
+
+    zone: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.zone_name)})
+
+    def __attrs_post_init__(self) -> None:
+        rules.require(self)
+
+
+@attrs.frozen(kw_only=True)
+class HamsterConfig:
+    """Everything that was configured.
+
+    `source` is the file it came from, None for the defaults alone. `warnings` are what is allowed in it but
+    worth a look, in the order of their lines.
+    """
+
+    server: ServerSettings = attrs.field(factory=ServerSettings)
+    metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
+    time: TimeSettings = attrs.field(factory=TimeSettings)
+    services: tuple[ServiceSettings, ...] = attrs.field(factory=contract_services)
+    source: Path | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    def system(self, data_dir: Path) -> SystemSettings:
+        """What `open_system` takes."""
+        return SystemSettings(data_dir=data_dir, zone=self.time.zone, services=self.services, metrics=self.metrics)
+
+
+def default_source() -> Path | None:
+    """The user's hamster.toml, None when there is none.
+
+    Only the user's configuration directory is looked at: a file that happens to lie in the current directory
+    could make us run its commands.
+    """
+    path = platformdirs.user_config_path("hamster", appauthor=False) / FILE_NAME
+    return path if path.is_file() else None
+
+
+def load_config(path: Path | None) -> HamsterConfig:
+    """The configuration in the file at *path*; the defaults for None.
+
+    Raises:
+        ConfigError: With every mistake in the file.
+    """
+    if path is None:
+        return HamsterConfig()
+    file = ConfigFile(path)
+    file.known(file.document, (), SECTIONS, FILE_NAME)
+    server = file.section(ServerSettings, "server")
+    metrics = file.section(MetricsSettings, "metrics")
+    time = file.section(TimeSettings, "time")
+    services = read_services(file)
+    file.refuse_if_wrong()
+    # Where one is None something wrong was noted, so these never stand in for what the file says.
+    return HamsterConfig(
+        server=server or ServerSettings(),
+        metrics=metrics or MetricsSettings(),
+        time=time or TimeSettings(),
+        services=services,
+        source=path,
+        warnings=tuple(sorted(file.warnings, key=lambda warning: warning.line or 0)),
+    )

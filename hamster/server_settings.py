@@ -1,0 +1,72 @@
+"""Where the server listens and who may talk to it."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+import attrs
+
+from actors import setting_rules as rules
+from actors.setting_rules import RULE, SettingProblem
+from hamster.defaults import ORIGINS
+
+PORT = 8000  # the contract's
+_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?"
+_ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://(?:{_HOST}|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?")
+
+
+def loopback(value: object) -> list[SettingProblem]:
+    """An address that only this machine reaches. `localhost` means both 127.0.0.1 and ::1."""
+    expected = 'a loopback address: "localhost" (127.0.0.1 and ::1), "127.0.0.1" or "::1"'
+    advice = "without authentication nobody else may reach the server; use a tunnel or a reverse proxy"
+    if not isinstance(value, str):
+        return [SettingProblem((), value, expected)]
+    try:
+        inside = value == "localhost" or ipaddress.ip_address(value).is_loopback
+    except ValueError:
+        inside = False
+    return [] if inside else [SettingProblem((), value, expected, advice)]
+
+
+def origin(value: object) -> list[SettingProblem]:
+    """What a browser sends as `Origin`: scheme, host and perhaps a port, nothing after it."""
+    if isinstance(value, str) and _ORIGIN.fullmatch(value):
+        return []
+    advice = "name each one; a wildcard would let every web page in" if value == "*" else "write it without a path"
+    return [SettingProblem((), value, 'an origin, like "http://localhost:1420"', advice)]
+
+
+def host_name(value: object) -> list[SettingProblem]:
+    """A host name or an IP address, without scheme, port or path."""
+    expected = 'a host name or address without a port, like "hamster.example" or "192.0.2.7"'
+    if isinstance(value, str) and re.fullmatch(_HOST, value):
+        return []
+    try:
+        ipaddress.IPv6Address(value if isinstance(value, str) else "")
+    except ValueError:
+        return [SettingProblem((), value, expected, "change it")]
+    return []
+
+
+def _texts(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(items)
+
+
+@attrs.frozen(kw_only=True)
+class ServerSettings:
+    """Where the server listens (port 0: any free one) and which web pages and host names it answers.
+
+    Loopback names and the server's own origin are always allowed; the lists are what comes beside them.
+    """
+
+    host: str = attrs.field(default="localhost", metadata={RULE: loopback})
+    port: int = attrs.field(default=PORT, metadata={RULE: rules.count(0, 65_535)})
+    allowed_origins: tuple[str, ...] = attrs.field(
+        default=ORIGINS, converter=_texts, metadata={RULE: rules.each(origin, "a list of origins")}
+    )
+    allowed_hosts: tuple[str, ...] = attrs.field(
+        default=(), converter=_texts, metadata={RULE: rules.each(host_name, "a list of host names")}
+    )
+
+    def __attrs_post_init__(self) -> None:
+        rules.require(self)
