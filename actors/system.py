@@ -32,8 +32,11 @@ from actors.settings import SystemSettings
 
 log = logging.getLogger("actors.system")
 
+ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
+"""Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
+
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
-"""A domain is given up after this many crashes; one actor's backoff alone allows fewer."""
+"""A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
 
 SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
@@ -127,7 +130,7 @@ async def _run(
     with trio.CancelScope() as scope:
         async with (
             open_keeper() as keeper,
-            open_supervisor("system", intensity=DOMAIN_INTENSITY, bus=bus, random=random) as root,
+            open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             services = Services(settings.services, bus)
             metrics = await _open_metrics(root, settings, services, bus)

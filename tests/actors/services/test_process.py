@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from actors import ServiceNotFound, State, open_system
-from actors.services import Wanted
+from actors.services import Board, Wanted
 from tests.actors.metrics.children import until
 from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Story, Yard, seeded
 
@@ -257,9 +260,8 @@ async def test_a_stop_ends_fatal(yard: Yard) -> None:
         async with open_system(yard.settings(yard.service("a", "false", fatal_failures=1))) as system:
             await system.services.start("a")
             await system.services.wait_for("a", State.FATAL)
-            accepted = await system.services.stop("a")
-            assert accepted.view.state is State.STOPPED
-            assert accepted.view.wanted is Wanted.DOWN
+            await system.services.stop("a")
+            assert (await system.services.wait_for("a", State.STOPPED)).wanted is Wanted.DOWN
 
 
 async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> None:
@@ -268,9 +270,10 @@ async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> N
         async with open_system(yard.settings(service), random=seeded()) as system:
             await system.services.start("a")
             await system.services.wait_for("a", State.BACKOFF)
-            accepted = await system.services.stop("a")
-            assert accepted.view.state is State.STOPPED
-            assert accepted.view.next_restart_at is None
+            asked = trio.current_time()
+            assert (await system.services.stop("a")).view.next_restart_at is None
+            await system.services.wait_for("a", State.STOPPED)
+            assert trio.current_time() - asked < 2.0
 
 
 async def test_a_start_during_the_backoff_does_not_wait_for_it(yard: Yard) -> None:
@@ -436,3 +439,43 @@ async def test_fifty_services_start_and_stop_in_parallel(yard: Yard) -> None:
                     nursery.start_soon(system.services.stop, service.id)
             await system.services.wait_until(lambda board: all(view.state is State.STOPPED for view in board.values()))
             assert yard.processes() == []
+
+
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(("start", "stop", "restart"))), max_size=40))
+def test_after_any_storm_of_commands_exactly_the_wanted_services_live_once(
+    yard: Yard, commands: list[tuple[str, str]]
+) -> None:
+    async def storm() -> None:
+        scripts = {"a": "exec sleep 1000", "b": "sleep 1000 & exec sleep 1000", "c": DEAF}
+        services = [yard.shell(name, script, stop_grace=0.05) for name, script in scripts.items()]
+        with trio.fail_after(PATIENCE):
+            async with open_system(yard.settings(*services)) as system, trio.open_nursery() as nursery:
+                for name, command in commands:
+                    match command:
+                        case "start":
+                            nursery.start_soon(system.services.start, name)
+                        case "stop":
+                            nursery.start_soon(system.services.stop, name)
+                        case _:
+                            nursery.start_soon(system.services.restart, name)
+                    # Some land while the one before is being handled, some after.
+                    if len(name + command) % 2:
+                        await trio.lowlevel.checkpoint()
+                await trio.testing.wait_all_tasks_blocked()
+
+                def settled(board: Board) -> bool:
+                    return all(
+                        view.state is (State.RUNNING if view.wanted is Wanted.UP else State.STOPPED)
+                        for view in board.values()
+                    )
+
+                board = await system.services.wait_until(settled)
+                for name, size in {"a": 1, "b": 2, "c": 2}.items():
+                    living = size if board[name].wanted is Wanted.UP else 0
+                    await until(lambda name=name, living=living: len(yard.processes(name)) == living)
+                assert [view.restarts for view in board.values()] == [0, 0, 0], "nobody crashed"
+        assert yard.processes() == []
+
+    trio.run(storm)
