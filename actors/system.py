@@ -144,7 +144,7 @@ async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Se
     # Temporary: if it gives up it stays down, told as `ActorFailed`; it never takes another domain with it.
     spec = SupervisorSpec("metrics", intensity=DOMAIN_INTENSITY, restart=Restart.TEMPORARY)
     domain = await root.start_supervisor(spec)
-    record = new_record(settings.metrics)
+    record = new_record(settings.metrics, bus)
 
     def make() -> MetricsActor:
         return MetricsActor(record, settings.metrics, settings.data_dir, services.board, bus)
