@@ -7,7 +7,6 @@ value that breaks its rule cannot exist.
 
 import difflib
 import enum
-import math
 import re
 import shlex
 import signal
@@ -19,6 +18,7 @@ import attrs
 
 WEEK = 604_800.0  # seconds; longest duration: a typing slip shows, and poll() takes at most 24 days
 SHOWN = 60  # characters of a wrong value in a message: enough to recognise it, little enough for one line
+LONG = 4096  # bits of a number written in decimal; Python refuses to beyond 4,300 digits, TOML has no limit
 RULE = "rule"  # the key of a field's metadata under which its rule stands
 
 
@@ -135,6 +135,8 @@ def _toml(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case int() if value.bit_length() > LONG:
+            return hex(value)
         case str():
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
@@ -171,7 +173,8 @@ def count(least: int, most: int) -> Rule:
 def _number(noun: str, least: float, most: float, *, whole: bool) -> Rule:
     def rule(value: object) -> list[SettingProblem]:
         right_type = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not right_type or not math.isfinite(cast("float", value)) or cast("float", value) < least:
+        # "not at least", rather than "below": NaN is neither below nor above anything.
+        if not right_type or not cast("float", value) >= least:
             return [SettingProblem((), value, f"{noun} of {plain(least)} or more")]
         if cast("float", value) > most:
             return [SettingProblem((), value, f"{noun} of {plain(most)} or less")]

@@ -56,13 +56,20 @@ class System:
     """A running backend: refs to ask and tell, cells to look at and follow, and the bus with every event."""
 
     def __init__(
-        self, settings: SystemSettings, bus: Bus, root: Supervisor, services: Services, metrics: Metrics
+        self,
+        settings: SystemSettings,
+        bus: Bus,
+        root: Supervisor,
+        keeper: Keeper,
+        services: Services,
+        metrics: Metrics,
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.services = services
         self.metrics = metrics
         self._root = root
+        self._keeper = keeper
         self._stopping = False
 
     def tree(self) -> TreeNode:
@@ -81,6 +88,11 @@ class System:
         """
         self._stopping = True
         await self.services.shut_down()
+
+    def kill_services(self) -> None:
+        """Kill everything that services run, at once. What is wanted is started again: stop the services first."""
+        for run in tuple(self._keeper.runs.values()):
+            run.kill()
 
 
 @asynccontextmanager
@@ -136,7 +148,7 @@ async def _run(
             metrics = await _open_metrics(root, settings, services, bus)
             await _open_services(root, settings, services, keeper, random)
             scope.shield = True
-            task_status.started(System(settings, bus, root, services, metrics))
+            task_status.started(System(settings, bus, root, keeper, services, metrics))
             await leave.wait()
 
 

@@ -22,6 +22,9 @@ from actors.settings import MetricsSettings
 
 log = logging.getLogger("actors.metrics")
 
+FIRST_SAMPLE_SECONDS = 0.15
+"""After the start: a shorter window says nothing of CPU use."""
+
 
 @attrs.define(eq=False)
 class MetricsRecord:
@@ -93,7 +96,8 @@ class MetricsActor(Actor):
         self._usage = ProcessUsage()
         self.context.start_soon(self._follow_services, name="metrics: service events")
         self.context.every(self._interval, lambda _: _Due())
-        self.context.tell(_Due())
+        # One at once for those who ask right after the start; CPU use needs a moment to be known.
+        self.context.after(FIRST_SAMPLE_SECONDS, lambda _: _Due())
 
     # -- questions
 
@@ -134,6 +138,8 @@ class MetricsActor(Actor):
         self._late = 0
         for problem in sample.problems:
             log.warning("metrics.source_failed %s", problem)
+        active = sum(view.state is State.RUNNING for view in self._board.value.values())
+        sample = attrs.evolve(sample, active_services=active)
         self._record.history.append(sample)
         self._judge(sample, usage)
         self._bus.publish(SampleTaken(self._record.readings.value))

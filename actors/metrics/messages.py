@@ -1,7 +1,7 @@
 """What the metrics actor can be asked, what it always shows, and the events it tells."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 import attrs
@@ -25,6 +25,8 @@ class Readings:
     rules: tuple[RuleState, ...] = ()
     health: Health = "warning"
     """`warning` until there is data: what nobody has seen is not well."""
+    judged_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
+    """When `rules` and `health` were worked out."""
 
 
 @attrs.frozen

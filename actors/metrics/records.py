@@ -52,6 +52,7 @@ class Sample:
         machine_uptime: Seconds, sleeping included.
         network_speed_mbps: The running links together, as far as they tell (virtual ones seldom do).
         network_usage: Percent of that speed used by the busier direction, the links being full duplex.
+        active_services: How many services run; filled in by the actor, which knows them.
         problems: Sources that newly failed, in words. Told once, and again after a recovery.
     """
 
@@ -71,6 +72,7 @@ class Sample:
     net_recv_per_second: float | None = None
     network_speed_mbps: float | None = None
     network_usage: float | None = None
+    active_services: int = 0
     problems: tuple[str, ...] = ()
 
 

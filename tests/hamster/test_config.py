@@ -337,6 +337,14 @@ def test_a_host_name_with_more_than_a_name_is_refused(directory: Path, host: str
     assert "expected a host name or address" in problem
 
 
+def test_a_number_of_any_size_is_out_of_range_and_no_crash(directory: Path) -> None:
+    for number in ("9" * 400, f"0x{'f' * 5000}", "1e400"):
+        (problem,) = write(directory, f"[server]\nport = {number}\n[metrics]\ninterval = 2\n").problems()
+        assert problem.startswith("hamster.toml:2: server.port is ")
+        (problem,) = write(directory, f"[metrics]\ninterval = {number}\n").problems()
+        assert "expected seconds of 3600 or less" in problem
+
+
 @pytest.mark.slow
 @given(text=st.text() | st.text("[]{}=.\"'#\n ab1-", max_size=60))
 def test_any_text_is_a_configuration_or_a_list_of_problems_and_never_a_crash(

@@ -22,6 +22,8 @@ VALUES = (
     '"""\nkey = 1\n[header]\n"""',
     '"""one " two "" and \\""" end"""""',
     "'''\nkey = 'x'\n# no comment\n'''''",
+    '"""one more quote""""',
+    "'''one more quote''''",
     "[1, 2]",
     '[\n  "a = 1", # ]\n  [ "]" ],\n\n  { b = "}" },\n]',
     '{ inner = 1, "x.y" = [ { z = "}" } ] }',
@@ -39,6 +41,7 @@ NAMES = (
     ('"x.y"', "x.y"),
     ("'q = [1]'", "q = [1]"),
     ('"\\uB274"', "뉴"),
+    ('"a\\"] = "', 'a"] = '),
 )
 FILLING = ("", "  ", "# a = 1", "\t# [a]")
 

@@ -17,6 +17,9 @@ from .spec import ProcessSpec
 
 _log = logging.getLogger(__name__)
 
+# Seconds that a start may take, the launch of a keeper and the starts before it included.
+START_BOUND = 10.0
+
 # Seconds that killed runs have to end with their last words in the log, before the keeper is sent away.
 LEAVE_BOUND = 3.0
 
@@ -88,10 +91,12 @@ class Keeper:
         line = spec.line()
         self._claimed.add(name)
         try:
-            async with self._one_at_a_time:
-                return await self._hand_over(name, line, notify)
+            with trio.move_on_after(START_BOUND):
+                async with self._one_at_a_time:
+                    return await self._hand_over(name, line, notify)
         finally:
             self._claimed.discard(name)
+        raise KeeperUnavailable(f"it did not take the request within {START_BOUND} s")
 
     async def _hand_over(self, name: str, line: bytes, notify: Callable[[Run], None]) -> Run:
         try:

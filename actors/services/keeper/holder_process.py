@@ -9,7 +9,6 @@ Read by the keeper process as well: standard library only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -17,12 +16,13 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 
 from . import kernel
 from .ending import GROUP, Ending
 from .output import Output
-from .spawn import ALL_SIGNALS, REPORT_SIZE, explain, spawn
-from .waking import Waking
+from .spawn import REPORT_SIZE, explain, spawn
+from .waking import NOTED, Waking
 from .wire import KILL, SIGNAL, STOP, Lines, line
 
 TYPE_CHECKING = False
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 # Seconds between two reports of lost output.
 LOST_REPORT = 1.0
 
-# Bytes read from the socket in one turn.
-_READ = 64 * 1024
+# Bytes read from the socket in one turn. Small, since it is memory of every holder; a usual spec takes one.
+_READ = 8 * 1024
 
 # Exit statuses; see above.
 _SAID_EMPTY = 0
@@ -61,7 +61,7 @@ def hold(conn: socket.socket, open_files: int, keeper: int) -> int:
     kernel.name_process(b"hamster-holder")
     kernel.become_subreaper()
     kernel.die_with_parent(signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)
     if os.getppid() != keeper:
         return _ABANDONED
     return Holder(conn, waking, open_files).run()
@@ -82,6 +82,7 @@ class Holder:
         self._output: Output | None = None
         self._ending = Ending(0.0)
         self._main: int | None = None
+        self._group: int | None = None
         self._exec_report: int | None = None
         self._reported_lost = 0
         self._report_lost_at = 0.0
@@ -159,7 +160,7 @@ class Holder:
             return
         number, message = explain(report, self._spec)
         self._tell(told="failed", errno=number, message=message)
-        self._main = None  # its exit is no exit of the service
+        self._main = self._group = None  # its exit is no exit of the service
 
     def _on_output(self) -> None:
         assert self._output is not None  # noqa: S101  for the type checker
@@ -181,6 +182,7 @@ class Holder:
             self._tell(told="failed", errno=error.errno, message=message)
             self._finish()
             return
+        self._group = self._main
         self._output.given_away()
         spec["env"] = {}  # not needed again, and perhaps large
         self._watch(self._output.read_fd, self._on_output)
@@ -224,7 +226,7 @@ class Holder:
     def _signal_main(self, number: int) -> None:
         if self._main is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(self._main, number)
 
     def _reap(self) -> None:
@@ -252,6 +254,10 @@ class Holder:
     def _finish(self) -> None:
         """Nothing of the service is left: write its last words, and say so."""
         self._over = True
+        if not kernel.LINUX and self._group is not None:
+            # No orphans came to us, so what is left of the group is all that we know of.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._group, signal.SIGKILL)
         lost, error = 0, None
         if self._output is not None:
             self._output.drain()

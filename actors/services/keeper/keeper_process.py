@@ -22,8 +22,7 @@ import time
 
 from . import kernel
 from .holder_process import hold
-from .spawn import ALL_SIGNALS
-from .waking import Waking
+from .waking import NOTED, Waking
 from .wire import CONTROL, DIED, KILL_HOLDER, START, line
 
 # Milliseconds between two looks at orphans that are being killed; most are gone by the first.
@@ -53,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 def _stand_alone() -> None:
     """Undo what we inherited and refuse what a terminal or a shutdown sends to everybody."""
-    for number in ALL_SIGNALS - {signal.SIGKILL, signal.SIGSTOP}:
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) == signal.SIG_IGN and number not in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -118,9 +117,7 @@ class KeeperProcess:
         os.set_inheritable(fd, False)
         conn = socket.socket(fileno=fd)
         keeper = os.getpid()
-        # Blocked, or a signal for the child would run our handler there and wake us through the shared
-        # descriptor.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ALL_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, NOTED)
         try:
             pid = os.fork()
             if pid == 0:
@@ -129,7 +126,7 @@ class KeeperProcess:
         except OSError as error:
             self._refuse(conn, number, error)
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)
             conn.close()
 
     def _become_holder(self, conn: socket.socket, keeper: int) -> None:

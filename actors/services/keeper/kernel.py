@@ -1,7 +1,8 @@
 """The system calls that differ between kernels, and what is done where one is missing.
 
-Linux has a parent-death signal and subreapers, so that nothing escapes. Elsewhere both functions return False
-and the process group is all that can be reached: a descendant that called setsid is lost there.
+Linux has a parent-death signal and subreapers, so that nothing escapes. Elsewhere both functions return
+False, there is no list of descendants, and the process group is all that can be reached: a descendant that
+called setsid is lost there, and the death of the keeper alone ends nothing.
 
 Read by the keeper process as well: standard library only.
 """

@@ -57,6 +57,7 @@ class Link:
         """The process has ended."""
         self._process = process
         self._control = control
+        self._live: set[int] = set()  # the runs that were handed over and are followed
         self._dead: set[int] = set()
         self._news = trio.Event()
 
@@ -115,6 +116,7 @@ class Link:
                 except OSError as error:
                     raise KeeperUnavailable(f"cannot pass a descriptor: {error.strerror}") from error
                 else:
+                    self._live.add(number)
                     return
             raise KeeperGone
         raise KeeperUnavailable(f"it has not read for {HAND_OVER_BOUND} s")
@@ -136,15 +138,19 @@ class Link:
         """
         while not (number in self._dead or self.gone.is_set()):
             await self._news.wait()
+        return number in self._dead
+
+    def forget(self, number: int) -> None:
+        """That run is over."""
+        self._live.discard(number)
         self._dead.discard(number)
-        return not self.gone.is_set()
 
     async def watch(self) -> None:
         """Read what the keeper says, until it ends."""
         try:
             while record := await self._receive():
                 _, number, _ = CONTROL.unpack(record)
-                self._dead.add(number)
+                self._dead.update({number} & self._live)
                 self._tell()
             with trio.move_on_after(END_BOUND) as patience:
                 await self._process.wait()

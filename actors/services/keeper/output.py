@@ -3,7 +3,7 @@
 Through a pipe and not straight to the file: a service that prints onto a full disk would fail. Here it runs
 on, and the lost bytes are counted.
 
-Read by the keeper process as well: standard library only.
+Read by the keeper process as well: standard library only, and pathlib would cost every holder memory.
 """
 
 from __future__ import annotations
@@ -98,9 +98,12 @@ class Output:
         if now < self._reopen_at:
             return None
         try:
-            directory = self._path.rpartition("/")[0] or "/"
-            os.makedirs(directory, _LOG_DIRECTORY_MODE, exist_ok=True)  # noqa: PTH103  pathlib costs memory
-            return os.open(self._path, _LOG_FLAGS, _LOG_MODE)
+            try:
+                return os.open(self._path, _LOG_FLAGS, _LOG_MODE)
+            except FileNotFoundError:
+                directory = self._path.rpartition("/")[0] or "/"
+                os.makedirs(directory, _LOG_DIRECTORY_MODE, exist_ok=True)  # noqa: PTH103  see the module
+                return os.open(self._path, _LOG_FLAGS, _LOG_MODE)
         except OSError as error:
             self._reopen_at = now + REOPEN
             self.error = f"cannot open {self._path}: {error.strerror}"

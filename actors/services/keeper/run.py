@@ -129,6 +129,8 @@ class Run:
         self.name = name
         self.number = number
         self.status = RunStatus()
+        self.commands_dropped = 0
+        """Commands that were not sent, as the holder was too far behind. A stop ends the run all the same."""
         self._conn = conn
         self._link = link
         self._notify = notify
@@ -142,6 +144,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} #{self.number} {self.status.phase.value} pid={self.status.pid}>"
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Of the spec and of commands, what the holder did not take yet. Bounded; see `commands_dropped`."""
+        return len(self._outbox)
 
     def stop(self, *, signal: int, grace: float) -> None:
         """Ask it to end: *signal* to its process group, and SIGKILL to all of it after *grace* seconds.
@@ -192,6 +199,7 @@ class Run:
             if self.status.phase is not Phase.EMPTY:
                 await self._follow_lost()
         finally:
+            self._link.forget(self.number)
             trio.lowlevel.notify_closing(self._conn)
             self._conn.close()
 
@@ -202,7 +210,9 @@ class Run:
             return
         text = wire.line({"do": do, "signal": signal, "grace": grace})
         if len(self._outbox) + len(text) > self._commands_bound:
-            _log.warning("run.command_dropped name=%s command=%s reason=holder_does_not_read", self.name, do)
+            if not self.commands_dropped:  # the first tells it all
+                _log.warning("run.command_dropped name=%s command=%s next=count", self.name, do)
+            self.commands_dropped += 1
             return
         self._outbox += text
         self._flush()

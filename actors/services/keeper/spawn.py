@@ -11,14 +11,13 @@ import resource
 import signal
 
 from . import kernel
+from .waking import NOTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from .wire import SpecLine
-
-ALL_SIGNALS = signal.valid_signals()
 
 # Ignored by us or by every Python. A handler ends with exec, but what is ignored stays ignored.
 _IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
@@ -51,9 +50,7 @@ def spawn(spec: SpecLine, output_fd: int, open_files: int) -> tuple[int, int]:
     report_read, report_write = os.pipe()
     os.set_blocking(report_read, False)
     holder = os.getpid()
-    # Blocked, or a signal for the child would run our handler there and wake us through the shared
-    # descriptor.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ALL_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, NOTED)
     try:
         pid = os.fork()
         if pid == 0:
@@ -62,7 +59,7 @@ def spawn(spec: SpecLine, output_fd: int, open_files: int) -> tuple[int, int]:
         os.close(report_read)
         raise
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)
         os.close(report_write)
     return pid, report_read
 
@@ -97,10 +94,9 @@ def _become(spec: SpecLine, output_fd: int, open_files: int, holder: int, report
 
 
 def _default_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (*_IGNORED, signal.SIGTERM, signal.SIGCHLD):
+    for number in (*_IGNORED, *NOTED):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)
 
 
 def explain(report: bytes, spec: SpecLine) -> tuple[int, str]:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
+# The signals that ever get a handler here. They are blocked around each fork: one meant for the child would
+# run the handler there, and wake the parent through the descriptor that both share.
+NOTED = (signal.SIGCHLD, signal.SIGTERM)
+
 
 class Waking:
     """Makes the given signals readable. One per process: a forked child makes its own and closes this one."""

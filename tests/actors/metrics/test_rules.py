@@ -31,6 +31,8 @@ CRITICAL = attrs.evolve(RULE, id="cpu_critical", level="critical")
 values = st.sampled_from([None, 0.0, 79.9, 80.0, 85.0, 90.0, 90.1, 100.0])
 # Intervals between looks: on time, jittered, and silent for a while.
 waits = st.sampled_from([2.0, 2.0, 2.0, 2.0, 1.9, 2.3, 4.0, 5.9, 9.0, 40.0])
+# A value that stays for some looks, or durations would hardly ever be reached by chance.
+stretches = st.lists(st.tuples(values, st.lists(waits, min_size=1, max_size=6)), max_size=12)
 rules = st.builds(
     Rule,
     id=st.just("any"),
@@ -108,12 +110,13 @@ def twin(rule: Rule, looks: list[Look]) -> list[Status]:
     return statuses
 
 
-@given(rules, st.lists(st.tuples(waits, values), max_size=40))
-def test_a_rule_stands_where_its_whole_past_puts_it(rule: Rule, steps: list[tuple[float, float | None]]) -> None:
+@given(rules, stretches)
+def test_a_rule_stands_where_its_whole_past_puts_it(rule: Rule, past: list[tuple[float | None, list[float]]]) -> None:
     now, looks = 0.0, list[Look]()
-    for wait, value in steps:
-        now += wait
-        looks.append((now, value))
+    for value, pauses in past:
+        for pause in pauses:
+            now += pause
+            looks.append((now, value))
     assert [state.status for state in replay(rule, looks)] == twin(rule, looks)
 
 
@@ -137,8 +140,25 @@ def test_between_the_thresholds_it_stays_as_it_is() -> None:
     assert run(RULE, 85, 85, 85, 85) == ["ok"] * 4
 
 
+def test_one_sample_on_the_clear_threshold_starts_the_clearing_anew() -> None:
+    assert run(RULE, 91, 91, 91, 91, 79, 79, 80, 79, 79, 79)[3:] == ["firing"] * 6 + ["ok"]
+
+
+def test_clearing_that_nobody_watched_starts_anew() -> None:
+    fired = [(0.0, 91.0), (2.0, 91.0), (4.0, 91.0), (6.0, 91.0)]
+    states = replay(RULE, [*fired, (8.0, 79.0), (60.0, 79.0), (64.0, 79.0)])
+    assert [state.status for state in states[3:]] == [Status.FIRING] * 3 + [Status.OK]
+
+
 def test_three_missing_figures_are_no_data_and_two_are_not() -> None:
     assert run(RULE, 50, None, None, None, 50) == ["ok", "ok", "ok", "no_data", "ok"]
+
+
+def test_looks_a_little_early_or_late_count_as_the_intervals_they_are_near() -> None:
+    early = replay(RULE, [(0.0, 50.0), (1.9, None), (3.9, None), (5.9, None)])
+    assert [state.status.value for state in early] == ["ok", "ok", "ok", "no_data"]
+    late = replay(RULE, [(0.0, 50.0), (2.1, None), (4.9, None)])
+    assert [state.status.value for state in late] == ["ok", "ok", "ok"]
 
 
 def test_before_the_first_figure_there_is_no_data() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.metrics import NaiveInstant, ServiceFailure, Stability
-from actors.metrics.stability import DEFAULT_LIMIT, LOOK_BACK, MAX_ERROR_CHARS
+from actors.metrics.stability import LOOK_BACK, MAX_ERROR_CHARS
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -87,13 +87,13 @@ def test_a_service_down_for_longer_than_a_day_still_recovers() -> None:
 
 
 def test_a_crash_loop_of_a_day_stays_bounded_and_is_counted_in_full() -> None:
-    stability = Stability()
+    stability = Stability(limit=10)
     for second in range(0, 86_400, 5):
         stability.failure("loop", "exit 1", minutes(second / 60))
     view = stability.view(minutes(1440 - 1 / 60))
     assert view.error_count == 17_280
-    assert len(view.failures) == DEFAULT_LIMIT
-    assert view.dropped_failures == 17_280 - DEFAULT_LIMIT
+    assert len(view.failures) == 10
+    assert view.dropped_failures == 17_270
 
 
 def test_services_remembered_as_failed_are_bounded() -> None:
@@ -103,6 +103,18 @@ def test_services_remembered_as_failed_are_bounded() -> None:
     for number in range(50):
         stability.recovered(f"s{number}", minutes(1))
     assert stability.view(minutes(2)).recovery_count == 10
+
+
+def test_the_service_whose_failure_is_oldest_is_forgotten_first() -> None:
+    stability = Stability(limit=2)
+    for service in ("a", "b", "b"):
+        stability.failure(service, "exit 1", minutes(0))
+    stability.recovered("a", minutes(1))
+    assert stability.view(minutes(2)).recovery_count == 1
+    for service in ("a", "b", "a", "c"):
+        stability.failure(service, "exit 1", minutes(3))
+    stability.recovered("b", minutes(4))
+    assert stability.view(minutes(5)).recovery_count == 1
 
 
 def test_a_failure_after_now_counts_for_it_did_happen() -> None:

@@ -264,6 +264,14 @@ def test_a_member_that_leaves_takes_its_past_along_and_never_below_zero() -> Non
     assert usage.usage({"web": 10})["web"].cpu_percent == 50.0
 
 
+def test_a_new_child_counts_in_full_while_an_old_one_leaves() -> None:
+    table = Table([row(10), row(11, parent=10, own_cpu=900.0)])
+    usage = table.usage()
+    usage.usage({"web": 10})
+    table.rows, table.now = [row(10), row(12, parent=10, own_cpu=1.0)], 2.0
+    assert usage.usage({"web": 10})["web"].cpu_percent == 50.0
+
+
 def test_a_child_counted_while_it_lived_is_not_counted_again_when_reaped() -> None:
     table = Table([row(10), row(11, parent=10, own_cpu=5.0)])
     usage = table.usage()

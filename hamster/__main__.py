@@ -1,0 +1,6 @@
+"""`python -m hamster`."""
+
+from hamster.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""What `serve` and `demo` have in common: from the data directory to the last closed socket."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import attrs
+import trio
+
+from hamster.cli.common import fail, run
+from hamster.config import HamsterConfig
+from hamster.console import Console
+from hamster.data_dir import DataDirError, DataDirLock, prepare_data_dir
+from hamster.http.times import zone_of
+from hamster.own_log import own_log
+from hamster.product import Hamster, open_hamster, product_version
+from hamster.runtime_file import RuntimeFile, published
+from hamster.server import bind_sockets
+
+log = logging.getLogger("hamster")
+
+
+@attrs.frozen
+class Running:
+    """A WatchHamster that was started from the command line."""
+
+    hamster: Hamster
+    data_dir: Path
+    console: Console
+    """For lines on stdout."""
+    stop: trio.Event
+    """Set it to end."""
+
+
+Work = Callable[[Running], Awaitable[int]]
+
+
+def run_until_told(
+    config: HamsterConfig, data_dir: Path, work: Work, *, verbose: bool = False, exit_with_parent: bool = False
+) -> NoReturn:
+    """Run WatchHamster for *data_dir* until a signal, the parent or *work* ends it; exits the process.
+
+    The first interrupt or SIGTERM shuts down in order, the second kills the services at once, the third exits.
+
+    Args:
+        config: What was configured.
+        data_dir: Made if missing, and locked.
+        work: Runs beside it; its end ends everything, with its exit code.
+        verbose: Show our log on stderr, not only warnings.
+        exit_with_parent: End when stdin is closed.
+    """
+    with ExitStack() as stack:
+        try:
+            prepare_data_dir(data_dir)
+            stack.enter_context(DataDirLock(data_dir))
+            settings = config.system(data_dir)
+            shown = logging.INFO if verbose else logging.WARNING
+            zone = zone_of(config.time.zone)
+            stack.enter_context(own_log(settings.logs_dir, zone=zone, terminal=sys.stderr, shown=shown))
+        except DataDirError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"our own log cannot be written: {error}; see the data directory's permissions and the disk")
+        console = stack.enter_context(Console(sys.stdout))
+        run(lambda: _serve(config, data_dir, work, console, exit_with_parent=exit_with_parent))
+
+
+async def _serve(config: HamsterConfig, data_dir: Path, work: Work, console: Console, *, exit_with_parent: bool) -> int:
+    for warning in config.warnings:
+        log.warning("config.warning %s", warning)
+    sockets = await bind_sockets(config.server.host, config.server.port)
+    code = 0
+    async with trio.open_nursery() as nursery:
+        async with open_hamster(config.system(data_dir), config.server, sockets=sockets) as hamster:
+            running = Running(hamster, data_dir, console, trio.Event())
+            await nursery.start(_watch_signals, running)
+            if exit_with_parent:
+                nursery.start_soon(_watch_stdin, running.stop)
+            runtime = RuntimeFile(url=hamster.url, started_at=datetime.now(UTC), version=product_version())
+            with published(data_dir, runtime):
+                _announce(running, config.server.port)
+                code = await _until_stopped(running, work)
+                log.info("hamster.stopping")
+        nursery.cancel_scope.cancel()
+    log.info("hamster.stopped exit_code=%d", code)
+    return code
+
+
+def _announce(running: Running, port: int) -> None:
+    hamster = running.hamster
+    log.info("hamster.listening url=%s pid=%d data_dir=%s", hamster.url, os.getpid(), running.data_dir)
+    if port == 0 or not sys.stdout.isatty():
+        running.console.line(json.dumps({"event": "listening", "url": hamster.url}))
+    else:
+        running.console.line(f"WatchHamster listens on {hamster.url}, data in {running.data_dir}; Ctrl-C ends it")
+
+
+async def _until_stopped(running: Running, work: Work) -> int:
+    code = 0
+
+    async def run_work() -> None:
+        nonlocal code
+        code = await work(running)
+        running.stop.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_work)
+        await running.stop.wait()
+        nursery.cancel_scope.cancel()
+    return code
+
+
+async def _watch_signals(running: Running, *, task_status: trio.TaskStatus[None]) -> None:
+    count = 0
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            count += 1
+            name = signal.Signals(number).name
+            if count == 1:
+                log.info("hamster.signal signal=%s next=shut_down", name)
+                running.stop.set()
+            elif count == 2:
+                log.warning("hamster.signal signal=%s next=kill_services", name)
+                running.hamster.system.kill_services()
+            else:
+                os._exit(128 + number)  # the keeper sees us gone and ends what is left
+
+
+async def _watch_stdin(stop: trio.Event) -> None:
+    # A thread of Trio's is a daemon: one that still reads does not keep the process from ending.
+    await trio.to_thread.run_sync(_read_to_the_end, abandon_on_cancel=True)
+    log.info("hamster.parent_gone next=shut_down")
+    stop.set()
+
+
+def _read_to_the_end() -> None:
+    try:
+        while os.read(0, 65536):
+            pass
+    except OSError:
+        return  # closed from the start: the same as gone

@@ -1,0 +1,59 @@
+"""`hamster serve`."""
+
+from pathlib import Path
+
+import attrs
+import click
+import trio
+
+from actors.setting_rules import SettingsError
+from hamster.cli.common import USAGE, config_option, data_dir_option, fail
+from hamster.cli.running import Running, run_until_told
+from hamster.config import ConfigError, HamsterConfig, default_source, load_config
+from hamster.data_dir import resolve_data_dir
+
+
+@click.command()
+@config_option
+@data_dir_option
+@click.option("--host", help="Address to listen on; both loopback addresses unless given or configured.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; 8000 unless given or configured, 0 for any."
+)
+@click.option("--exit-with-parent", is_flag=True, help="End when stdin is closed, as the sidecar of another program.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr, too.")
+def serve(
+    config_file: Path | None,
+    data_dir: Path | None,
+    host: str | None,
+    port: int | None,
+    exit_with_parent: bool,
+    verbose: bool,
+) -> None:
+    """Run WatchHamster in the foreground until Ctrl-C or SIGTERM.
+
+    With --port 0, or when stdout is no terminal, the first line on stdout is one JSON object:
+    {"event": "listening", "url": "http://127.0.0.1:PORT"}.
+    """
+    config = configured(config_file, host, port)
+    run_until_told(config, resolve_data_dir(data_dir), _wait, verbose=verbose, exit_with_parent=exit_with_parent)
+
+
+def configured(config_file: Path | None, host: str | None, port: int | None) -> HamsterConfig:
+    """The configuration, with what the command line says over it; exits with every mistake in it."""
+    try:
+        config = load_config(config_file or default_source())
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        raise SystemExit(USAGE) from None
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    try:
+        return attrs.evolve(config, server=attrs.evolve(config.server, **given))
+    except SettingsError as error:
+        fail(str(error), USAGE)
+
+
+async def _wait(_: Running) -> int:
+    await trio.sleep_forever()
+    return 0

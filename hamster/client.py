@@ -1,0 +1,194 @@
+"""A typed client of a running WatchHamster, used by the command line, the tests and whoever likes."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import attrs
+import httpx
+import msgspec
+import trio
+import trio_websocket
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 10.0
+"""How long an answer may take, beyond what the request itself asks to wait."""
+
+
+@attrs.frozen
+class Service:
+    """A service as `GET /api/services/` shows it."""
+
+    id: str
+    name: str
+    description: str
+    status: str
+    uptime: int | None
+    last_error: str | None
+    state: str
+    kind: str
+    available: bool
+    pid: int | None
+    restarts: int
+    wanted: str
+    next_restart_at: str | None
+    cpu_percent: float | None
+    memory_bytes: int | None
+
+
+@attrs.frozen
+class Answer:
+    """What a command was answered."""
+
+    message: str
+    service_id: str
+
+
+@attrs.frozen
+class Result:
+    """What became of one service of a batch."""
+
+    service_id: str
+    success: bool
+    message: str
+
+
+@attrs.frozen
+class _Results:
+    results: list[Result]
+
+
+@attrs.frozen
+class Frame:
+    """A frame of `/ws`."""
+
+    type: str
+    data: dict[str, object]
+    timestamp: str
+    id: str
+    seq: int
+
+
+@attrs.frozen
+class _Problem:
+    detail: str
+
+
+class ServerUnreachable(Exception):
+    """Nothing answers at the address."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"WatchHamster does not answer at {url}: {why}; is it running?")
+        self.url = url
+        self.why = why
+
+
+class RequestRefused(Exception):
+    """The server answered with an error; `detail` is its sentence."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{detail} ({status})")
+        self.status = status
+        self.detail = detail
+
+
+class HamsterClient:
+    """Requests to one server. Made by `open_client`."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+        self.url = url
+        self._http = http
+
+    async def services(self) -> list[Service]:
+        """All services, in the order of the configuration."""
+        return await self._request("GET", "/api/services/", list[Service])
+
+    async def service(self, service_id: str) -> Service:
+        """One service."""
+        return await self._request("GET", f"/api/services/{service_id}", Service)
+
+    async def command(self, action: str, service_id: str, *, wait: float = 0.0) -> Answer:
+        """`start`, `stop` or `restart`; with *wait* seconds, answered when it has come to its end.
+
+        Raises:
+            RequestRefused: 404, there is no such service; 409, it cannot, or has not in time.
+        """
+        return await self._request(
+            "POST", f"/api/services/{service_id}/{action}", Answer, parameters={"wait": wait}, wait=wait
+        )
+
+    async def batch(self, action: str, *patterns: str) -> list[Result]:
+        """One command to all services that match *patterns*."""
+        body = {"actions": [{"action": action, "service_id": pattern} for pattern in patterns]}
+        return (await self._request("POST", "/api/services/batch", _Results, body=body)).results
+
+    async def metrics(self) -> dict[str, object]:
+        """The newest sample."""
+        return await self._request("GET", "/api/metrics/", dict[str, object])
+
+    @asynccontextmanager
+    async def events(self, *event_types: str) -> AsyncGenerator["Events", None]:
+        """The frames of `/ws` while the block runs: all default types, or those named."""
+        address = f"ws{self.url.removeprefix('http')}/ws"
+        try:
+            async with trio_websocket.open_websocket_url(address, connect_timeout=ANSWER_SECONDS) as connection:
+                if event_types:
+                    wanted = {"type": "subscribe", "data": {"event_types": event_types}}
+                    await connection.send_message(msgspec.json.encode(wanted).decode())
+                yield Events(connection)
+        except (trio_websocket.HandshakeError, OSError) as error:
+            raise ServerUnreachable(self.url, str(error) or type(error).__name__) from None
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        parameters: Mapping[str, float] | None = None,
+        body: object = None,
+        wait: float = 0.0,
+    ) -> T:
+        content = None if body is None else msgspec.json.encode(body)
+        try:
+            with trio.fail_after(ANSWER_SECONDS + wait):
+                answer = await self._http.request(
+                    method,
+                    self.url + path,
+                    params=parameters,
+                    content=content,
+                    headers=None if content is None else {"Content-Type": "application/json"},
+                )
+        except (httpx.HTTPError, trio.TooSlowError) as error:
+            raise ServerUnreachable(self.url, str(error) or "no answer in time") from None
+        if answer.is_success:
+            return msgspec.json.decode(answer.content, type=kind)
+        try:
+            detail = msgspec.json.decode(answer.content, type=_Problem).detail
+        except msgspec.DecodeError:
+            detail = answer.reason_phrase
+        raise RequestRefused(answer.status_code, detail)
+
+
+class Events:
+    """Frames as they come; an async iterator that ends with the connection."""
+
+    def __init__(self, connection: trio_websocket.WebSocketConnection) -> None:
+        self._connection = connection
+
+    def __aiter__(self) -> "Events":
+        return self
+
+    async def __anext__(self) -> Frame:
+        try:
+            return msgspec.json.decode(await self._connection.get_message(), type=Frame)
+        except trio_websocket.ConnectionClosed:
+            raise StopAsyncIteration from None
+
+
+@asynccontextmanager
+async def open_client(url: str) -> AsyncGenerator[HamsterClient, None]:
+    """A client of the server at *url*, which is looked for directly, whatever proxies the environment names."""
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as http:  # noqa: S113 - each request has its deadline
+        yield HamsterClient(url.rstrip("/"), http)

@@ -1,0 +1,170 @@
+"""The Quart application: errors in the contract's form, JSON by msgspec, and the gate in front."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+from flask.typing import RouteCallable
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from quart import Response, has_websocket_context, request, websocket
+from quart.json.provider import JSONProvider
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from . import errors_ko
+from .bodies import BodyLimits
+from .errors_ko import ErrorTable
+from .gate import Gate
+from .gate_asgi import GatedApp, StoppingSwitch
+from .incoming import decode_json
+from .problems import HttpProblem, InvalidRequest
+
+#: The version of the API, not of the product.
+API_VERSION = "1.0.0"
+SERVICE_NAME = "WatchHamster Backend"
+
+T = TypeVar("T")
+Registration = Callable[[QuartTrio], None]
+
+log = logging.getLogger(__name__)
+
+
+class HamsterApp(QuartTrio):
+    """QuartTrio behind the gate."""
+
+    def __init__(self, *, gate: Gate, stopping: StoppingSwitch, bodies: BodyLimits) -> None:
+        super().__init__(__name__, static_folder=None)
+        self.stopping = stopping
+        self._gated = GatedApp(super().asgi_app, gate, stopping=stopping, bodies=bodies)
+
+    async def asgi_app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await self._gated(scope, receive, send)
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: RouteCallable | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: object,
+    ) -> None:
+        """Quart's, for the path with and without its slash, whichever *rule* is written with.
+
+        `strict_slashes=True` is for the path exactly as written; the other spelling needs a rule of its own.
+        """
+        if not options.get("strict_slashes") and rule != "/":
+            # Werkzeug finds a leaf with a slash too, but a branch without it neither for OPTIONS nor for 405.
+            rule = rule.rstrip("/")
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
+
+class MsgspecProvider(JSONProvider):
+    """JSON for Quart: attrs classes as they are, UTF-8, nothing escaped."""
+
+    def dumps(self, obj: object, **kwargs: object) -> str:
+        return msgspec.json.encode(obj).decode()
+
+    def loads(self, s: str | bytes, **kwargs: object) -> object:
+        return msgspec.json.decode(s)
+
+
+def make_app(
+    registrations: Sequence[Registration] = (),
+    *,
+    gate: Gate | None = None,
+    stopping: StoppingSwitch | None = None,
+    errors: ErrorTable | None = None,
+    bodies: BodyLimits | None = None,
+) -> HamsterApp:
+    """An application with `/health` and what *registrations* add.
+
+    Args:
+        registrations: Each adds the routes of one resource.
+        gate: Decides who may ask; by default loopback names and the desktop app's origins.
+        stopping: While on, changes are answered with 503.
+        errors: Which domain error is answered how.
+        bodies: Largest request bodies.
+    """
+    limits = bodies or BodyLimits()
+    app = HamsterApp(gate=gate or Gate(), stopping=stopping or StoppingSwitch(), bodies=limits)
+    app.json = MsgspecProvider(app)
+    # An event stream has no end; a client that takes nothing is the server's to disconnect.
+    app.config["RESPONSE_TIMEOUT"] = None
+    # The body has arrived, within the limits, before Quart sees the request.
+    app.config["BODY_TIMEOUT"] = limits.arrival_seconds
+    app.config["MAX_CONTENT_LENGTH"] = limits.large
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    # One handler for a path with and without its slash, and no redirects: a redirected POST loses its body.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    _answer_errors(app, errors or ErrorTable())
+    _register_health(app)
+    for register in registrations:
+        register(app)
+    return app
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """*value* as JSON: attrs classes, mappings, sequences and plain values."""
+    return Response(msgspec.json.encode(value), status, dict(headers or {}), content_type="application/json")
+
+
+async def json_body(kind: type[T]) -> T:
+    """The current request's body as *kind*.
+
+    Raises:
+        HttpProblem: 415, the body is not JSON.
+        InvalidRequest: Not JSON, or not of that kind; names the field.
+    """
+    body: bytes = await request.get_data(cache=True, as_text=False, parse_form_data=False)
+    return decode_json(body, kind, content_type=request.headers.get("content-type"))
+
+
+def request_id() -> str:
+    """The id of the current request, which its answer carries and the log should."""
+    current = websocket if has_websocket_context() else request
+    return current.headers["x-request-id"]
+
+
+def _register_health(app: QuartTrio) -> None:
+    health = msgspec.json.encode({"status": "healthy", "service": SERVICE_NAME, "version": API_VERSION})
+
+    async def get_health() -> Response:
+        return Response(health, content_type="application/json")
+
+    app.add_url_rule("/health", "health", get_health, methods=["GET"])
+
+
+def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
+    async def on_error(error: Exception) -> Response:
+        match error:
+            case InvalidRequest():
+                return _error_response(error.status, error.detail, error.headers, errors=error.problems)
+            case HttpProblem():
+                return _error_response(error.status, error.detail, error.headers)
+            case HTTPException():
+                return _http_exception(error)
+            case _:
+                found = table.find(error)
+        if found is not None:
+            return _error_response(*found)
+        current = websocket if has_websocket_context() else request
+        log.error("request.failed request_id=%s path=%r", request_id(), current.path, exc_info=error)
+        return _error_response(500, request_id=request_id())
+
+    app.register_error_handler(Exception, on_error)
+
+
+def _http_exception(error: HTTPException) -> Response:
+    # Werkzeug's descriptions are English. Of its headers, Allow, Retry-After and Content-Range are useful.
+    headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    status = error.code or 500
+    return _error_response(status, None, headers)
+
+
+def _error_response(
+    status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **more: object
+) -> Response:
+    body = errors_ko.error_body(status, detail, **more)
+    return Response(body, status, dict(headers or {}), content_type="application/json")

@@ -1,0 +1,150 @@
+"""Every Korean sentence of an API error, and which error is answered with which status.
+
+Nothing else in the product holds such a sentence. A domain error gets its answer by a line in `ENTRIES`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import msgspec
+
+from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
+from actors.services import ServiceNotFound, ServiceUnavailable
+
+from .gate import Refused
+
+#: What is said when nobody knows better.
+STATUS_TEXT: Mapping[int, str] = {
+    400: "요청이 올바르지 않습니다",
+    401: "인증이 필요합니다",
+    403: "접근이 허용되지 않습니다",
+    404: "리소스를 찾을 수 없습니다",
+    405: "허용되지 않는 메서드입니다",
+    406: "요청한 형식으로 응답할 수 없습니다",
+    408: "요청 본문이 제시간에 도착하지 않았습니다",
+    409: "현재 상태에서는 처리할 수 없는 요청입니다",
+    410: "더 이상 제공되지 않는 리소스입니다",
+    411: "요청 본문의 길이(Content-Length)가 필요합니다",
+    412: "요청의 전제 조건이 맞지 않습니다",
+    413: "요청 본문이 너무 큽니다",
+    414: "요청 주소가 너무 깁니다",
+    415: "지원하지 않는 본문 형식입니다",
+    416: "요청한 범위를 제공할 수 없습니다",
+    417: "요청의 기대 조건을 만족할 수 없습니다",
+    428: "조건부 요청이 필요합니다",
+    429: "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
+    431: "요청 헤더가 너무 큽니다",
+    500: "내부 서버 오류가 발생했습니다",
+    501: "구현되지 않은 기능입니다",
+    503: "지금은 요청을 처리할 수 없습니다. 잠시 후 다시 시도해 주세요",
+    505: "지원하지 않는 HTTP 버전입니다",
+}
+#: Statuses that are not in the table.
+CLIENT_ERROR = "요청을 처리할 수 없습니다"
+
+REFUSED_TEXT: Mapping[Refused, str] = {
+    Refused.TARGET: "요청 주소는 /로 시작하는 경로여야 합니다",
+    Refused.HOST: "허용되지 않은 Host 헤더입니다. localhost로 접속하거나 allowed_hosts에 추가해 주세요",
+    Refused.ORIGIN: "허용되지 않은 출처(Origin)입니다. allowed_origins에 추가해 주세요",
+}
+
+SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
+SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
+NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
+BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
+NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
+FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
+
+WS_NO_JSON = "메시지가 올바른 JSON이 아닙니다"
+WS_NO_OBJECT = "메시지는 JSON 객체여야 합니다"
+WS_UNKNOWN_TYPE = "알 수 없는 메시지 타입입니다: {got}"
+WS_DATA_NO_OBJECT = "data와 filters는 JSON 객체여야 합니다"
+WS_BAD_VALUE = "{field}의 값 {got}은(는) 사용할 수 없습니다. 가능한 값: {expected}"
+WS_TEXTS = "문자열"
+
+STOPPING = "서버가 종료되는 중이라 변경 요청을 받을 수 없습니다"
+TOO_MANY_CONNECTIONS = "동시 연결이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+BODY_TOO_LARGE = "요청 본문이 너무 큽니다 (최대 {limit_kib} KiB)"
+INVALID_FIELDS = "요청 값이 올바르지 않습니다: {fields}"
+INVALID_JSON = "요청 본문이 올바른 JSON이 아닙니다"
+INVALID_JSON_AT = "요청 본문이 올바른 JSON이 아닙니다 ({position}번째 바이트)"
+NOT_UTF8 = "요청 본문이 UTF-8이 아닙니다"
+EXPECTED_JSON = "요청 본문은 JSON(application/json)이어야 합니다"
+EXPECTED_OBJECT = "요청 본문은 JSON 객체여야 합니다"
+#: The field name of a problem with the body as a whole.
+BODY_FIELD = "body"
+
+# Messages of single fields: what was given, and what was expected.
+FIELD_MISSING = "필수 값입니다"
+FIELD_REPEATED = "한 번만 지정할 수 있습니다 ({count}번 지정됨)"
+FIELD_INTEGER = "{got}은(는) 올바르지 않습니다. {low}에서 {high} 사이의 정수여야 합니다"
+FIELD_NUMBER = "{got}은(는) 올바르지 않습니다. {low}에서 {high} 사이의 숫자여야 합니다"
+FIELD_CHOICE = "{got}은(는) 올바르지 않습니다. 다음 중 하나여야 합니다: {choices}"
+FIELD_BOOLEAN = "{got}은(는) 올바르지 않습니다. true 또는 false여야 합니다"
+FIELD_DATETIME = "{got}은(는) 올바르지 않습니다. 2024-01-01T12:00:00 또는 2024-01-01T12:00:00+09:00 형식이어야 합니다"
+FIELD_TOO_LONG = "{length}자입니다. 최대 {limit}자까지 지정할 수 있습니다"
+FIELD_TOO_MANY = "값이 {count}개입니다. 최대 {limit}개까지 지정할 수 있습니다"
+FIELD_OF_BODY = "값이 올바르지 않습니다 ({problem})"
+
+
+@attrs.frozen
+class Entry:
+    """How errors of one type are answered. `{name}` in the text is the error's attribute of that name."""
+
+    error: type[Exception]
+    status: int
+    text: str
+
+
+#: Domain errors. The most derived type that matches decides.
+ENTRIES: Sequence[Entry] = (
+    Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
+    Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
+    # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
+    Entry(AskTimeout, 503, STATUS_TEXT[503]),
+    Entry(MailboxFull, 503, STATUS_TEXT[503]),
+    Entry(ActorRestarting, 503, STATUS_TEXT[503]),
+    Entry(ActorStopped, 503, STATUS_TEXT[503]),
+)
+
+
+class ErrorTable:
+    """Finds the answer to an error.
+
+    Raises:
+        ValueError: Two entries for one type.
+    """
+
+    def __init__(self, entries: Sequence[Entry] = ENTRIES) -> None:
+        self._entries = {entry.error: entry for entry in entries}
+        if len(self._entries) != len(entries):
+            raise ValueError("two entries for one error type; expected one, remove the other")
+
+    def find(self, error: Exception) -> tuple[int, str] | None:
+        """Status and sentence, or None for an error nobody declared: that one is a mistake of ours."""
+        for kind in type(error).__mro__:
+            entry = self._entries.get(kind)
+            if entry is not None:
+                return entry.status, entry.text.format_map(_Attributes(error))
+        return None
+
+
+class _Attributes(dict[str, object]):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def __missing__(self, key: str) -> object:
+        return getattr(self._error, key)
+
+
+def status_text(status: int) -> str:
+    known = STATUS_TEXT.get(status)
+    if known is not None:
+        return known
+    return STATUS_TEXT[500] if status >= 500 else CLIENT_ERROR
+
+
+def error_body(status: int, detail: str | None = None, **more: object) -> bytes:
+    """The contract's error as JSON; *more* are further keys beside `detail` and `status_code`."""
+    return msgspec.json.encode({"detail": detail or status_text(status), "status_code": status, **more})

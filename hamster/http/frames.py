@@ -1,0 +1,157 @@
+"""What goes over the WebSocket: frames made of events, each encoded once for all clients."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import assert_never
+
+import attrs
+import msgspec
+
+from actors.metrics.messages import AlertChanged, Readings, SampleTaken
+from actors.services import ServiceChanged, ServiceEvent, ServiceView
+from actors.system import System
+from hamster.http import texts_ko
+from hamster.http.metrics_models import metrics_model
+from hamster.http.service_models import STATUS, service_model
+from hamster.http.times import Stamp
+
+EVENT_TYPES = (
+    "status_update",
+    "service_event",
+    "alert",
+    "log_update",
+    "webhook_event",
+    "posco_event",
+    "news_update",
+    "services_update",
+    "metrics_update",
+)
+"""What a client can subscribe to; the other types are answers, which it gets in any case."""
+
+DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
+
+ALERT_LEVELS = ("info", "warning", "critical")
+
+Event = ServiceChanged | ServiceEvent | SampleTaken | AlertChanged
+
+
+@attrs.frozen
+class Frame:
+    """One encoded frame, and what filters look at."""
+
+    type: str
+    text: str
+    service_id: str | None = None
+    alert_level: str | None = None
+
+
+class FrameMaker:
+    """Numbers and encodes frames. One per application: `seq` counts through all of its clients' frames."""
+
+    def __init__(self, system: System, stamp: Stamp) -> None:
+        self._system = system
+        self._stamp = stamp
+        self._seq = itertools.count(1)
+        self._boot = f"{datetime.now(UTC).timestamp():.0f}"
+
+    def frame(self, kind: str, data: object, *, service_id: str | None = None, alert_level: str | None = None) -> Frame:
+        """A frame of *kind* with *data*, now."""
+        seq = next(self._seq)
+        text = msgspec.json.encode(
+            {
+                "type": kind,
+                "data": data,
+                "timestamp": self._stamp(datetime.now(UTC)),
+                "id": f"{self._boot}-{seq}",
+                "seq": seq,
+            }
+        ).decode()
+        return Frame(kind, text, service_id, alert_level)
+
+    def of(self, event: Event) -> Iterable[Frame]:
+        """The frames that *event* comes to; none when it changes nothing that clients see."""
+        match event:
+            case ServiceChanged():
+                if _shown(event.old) != _shown(event.new):
+                    yield self.status_update(event.new)
+            case ServiceEvent():
+                yield self._service_event(event)
+            case SampleTaken():
+                yield self.metrics_update(event.readings)
+            case AlertChanged():
+                yield self._alert(event)
+            case _:
+                assert_never(event)
+
+    def status_update(self, view: ServiceView) -> Frame:
+        """The status of one service."""
+        data = {
+            "service_id": view.id,
+            "status": STATUS[view.state],
+            "timestamp": self._stamp(datetime.now(UTC)),
+            "state": view.state.value,
+            "pid": view.pid,
+            "restarts": view.restarts,
+        }
+        return self.frame("status_update", data, service_id=view.id)
+
+    def services_update(self) -> Frame:
+        """All services, as `GET /api/services/` has them."""
+        readings = self._system.metrics.readings.value
+        views = self._system.services.board.value.values()
+        return self.frame("services_update", {"services": [service_model(v, readings, self._stamp) for v in views]})
+
+    def metrics_update(self, readings: Readings) -> Frame:
+        """The newest sample, as `GET /api/metrics/` has it, and what the services use."""
+        sample = readings.sample
+        data: Mapping[str, object] = {} if sample is None else attrs.asdict(metrics_model(sample, self._stamp))
+        usage = {service: attrs.asdict(figures) for service, figures in readings.usage.items()}
+        return self.frame("metrics_update", {**data, "system_health": readings.health, "services": usage})
+
+    def _service_event(self, event: ServiceEvent) -> Frame:
+        view, failure = event.view, event.failure
+        error = "" if failure is None else failure.detail
+        details: dict[str, object] = {
+            "pid": view.pid,
+            "restarts": view.restarts,
+            "state": view.state.value,
+            "error": error or None,
+            "exit_code": None if failure is None else failure.exit_code,
+            "signal": None if failure is None else failure.signal,
+            "next_restart_at": None if view.next_restart_at is None else self._stamp(view.next_restart_at),
+        }
+        data = {
+            "service_id": view.id,
+            "event_type": event.event_type,
+            "status": STATUS[view.state],
+            "message": texts_ko.SERVICE_EVENTS[event.event_type].format(name=view.settings.name, error=error),
+            "details": details,
+        }
+        return self.frame("service_event", data, service_id=view.id)
+
+    def _alert(self, event: AlertChanged) -> Frame:
+        what, state = event.change.what, event.change.state
+        rule = state.rule
+        figure = texts_ko.FIGURES[rule.figure]
+        values = {
+            "figure": figure,
+            "value": state.value or 0.0,
+            "above": rule.above,
+            "below": rule.clear_below,
+            "seconds": rule.for_s,
+        }
+        level = rule.level if what in ("fired", "lost") else "info"
+        data = {
+            "level": level,
+            "title": texts_ko.ALERT_TITLES[what].format_map(values),
+            "message": texts_ko.ALERT_MESSAGES[what].format_map(values),
+            "category": "metrics",
+            "source": rule.id,
+            "metadata": {"figure": rule.figure, "value": state.value, "threshold": rule.above, "what": what},
+        }
+        return self.frame("alert", data, alert_level=level)
+
+
+def _shown(view: ServiceView) -> tuple[object, ...]:
+    return (view.state, view.pid, view.restarts)

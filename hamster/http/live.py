@@ -1,0 +1,106 @@
+"""The hub: follows the bus once and hands every frame to all clients, of which none can hold up another."""
+
+import logging
+from collections.abc import Mapping
+
+import attrs
+import trio
+
+from actors.metrics.messages import AlertChanged, SampleTaken
+from actors.runtime import Lagged, Subscription
+from actors.services import ServiceChanged, ServiceEvent
+from actors.system import System
+from hamster.http.frames import DEFAULT_TYPES, Frame, FrameMaker
+
+log = logging.getLogger("hamster.live")
+
+CLIENT_FRAMES = 1_000
+"""How far a client may be behind: minutes of a calm system, seconds of a stormy one, about 300 KB."""
+HUB_EVENTS = 10_000
+"""How far the hub itself may be behind the bus: it only encodes, so this is never reached but in a stall."""
+
+
+@attrs.frozen
+class Interest:
+    """What a client wants to get."""
+
+    types: frozenset[str] = DEFAULT_TYPES
+    service_ids: frozenset[str] | None = None
+    """Of frames about a service, only these services'; None for all."""
+    alert_levels: frozenset[str] | None = None
+
+    def covers(self, frame: Frame) -> bool:
+        """Whether *frame* is wanted."""
+        if frame.type not in self.types:
+            return False
+        if self.service_ids is not None and frame.service_id is not None and frame.service_id not in self.service_ids:
+            return False
+        return self.alert_levels is None or frame.alert_level is None or frame.alert_level in self.alert_levels
+
+
+class Client:
+    """One connected client: its interest, and its frames that are not sent yet."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.interest = Interest()
+        self.frames: Subscription[Frame] = Subscription(capacity=CLIENT_FRAMES)
+
+    def offer(self, frame: Frame) -> None:
+        """Queue *frame* if the client wants it; never waits."""
+        if self.interest.covers(frame):
+            self.frames.push(frame)
+
+    def answer(self, frame: Frame) -> None:
+        """Queue *frame*, which the client asked for."""
+        self.frames.push(frame)
+
+
+class Hub:
+    """All clients of one application. `run` must be running for frames to come."""
+
+    def __init__(self, system: System, maker: FrameMaker) -> None:
+        self.maker = maker
+        self._clients: dict[str, Client] = {}
+        self._number = 0
+        self._events = system.bus.subscribe(
+            ServiceChanged, ServiceEvent, SampleTaken, AlertChanged, capacity=HUB_EVENTS
+        )
+
+    @property
+    def clients(self) -> Mapping[str, Client]:
+        """Who is connected, by client id."""
+        return self._clients
+
+    def join(self) -> Client:
+        """A new client, which gets frames from now on."""
+        self._number += 1
+        client = Client(f"client_{self._number}")
+        self._clients[client.name] = client
+        return client
+
+    def leave(self, client: Client) -> None:
+        """Forget *client*."""
+        self._clients.pop(client.name, None)
+        client.frames.close()
+
+    def close(self) -> None:
+        """Take no more events."""
+        self._events.close()
+
+    async def run(self) -> None:
+        """Hand events to the clients until closed."""
+        while True:
+            try:
+                events = await self._events.receive_batch()
+            except trio.EndOfChannel:
+                return
+            for event in events:
+                if isinstance(event, Lagged):
+                    log.error("live.events_missed count=%d", event.missed)
+                    frames = [self.maker.frame("lagged", {"missed": event.missed})]
+                else:
+                    frames = list(self.maker.of(event))
+                for frame in frames:
+                    for client in self._clients.values():
+                        (client.answer if frame.type == "lagged" else client.offer)(frame)

@@ -1,0 +1,187 @@
+"""`/api/services`: the services, and the commands to them."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal
+
+import attrs
+import trio
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from actors.runtime import ActorError
+from actors.services import Accepted, ServiceNotFound, Services, ServiceUnavailable, ServiceView, State
+from actors.system import System
+from hamster.http import errors_ko, texts_ko
+from hamster.http.app import json_body, json_response
+from hamster.http.parameters import reading
+from hamster.http.problems import HttpProblem, InvalidRequest
+from hamster.http.service_models import ServiceModel, service_model
+from hamster.http.times import Stamp
+
+MAX_WAIT = 300.0
+"""Seconds that `?wait=` may ask for."""
+MAX_ACTIONS = 1_000
+
+Command = Literal["start", "stop", "restart"]
+
+IN_PROGRESS: Mapping[Command, str] = {
+    "start": texts_ko.STARTING,
+    "stop": texts_ko.STOPPING,
+    "restart": texts_ko.RESTARTING,
+}
+REACHED: Mapping[Command, str] = {
+    "start": texts_ko.STARTED,
+    "stop": texts_ko.STOPPED,
+    "restart": texts_ko.RESTARTED,
+}
+UNCHANGED: Mapping[tuple[Command, State], str] = {
+    ("start", State.RUNNING): texts_ko.ALREADY_RUNNING,
+    ("start", State.STARTING): texts_ko.ALREADY_STARTING,
+    ("stop", State.STOPPED): texts_ko.ALREADY_STOPPED,
+    ("stop", State.STOPPING): texts_ko.ALREADY_STOPPING,
+}
+
+
+@attrs.frozen
+class Action:
+    """One of a batch."""
+
+    action: Command
+    service_id: str
+
+
+@attrs.frozen
+class Batch:
+    """The body of `POST /api/services/batch`."""
+
+    actions: list[Action]
+
+
+@attrs.define(slots=False)
+class Result:
+    """What became of one service of a batch."""
+
+    service_id: str
+    success: bool
+    message: str
+
+
+def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
+    """Add the routes of `/api/services` to *app*."""
+    services = system.services
+
+    def model(view: ServiceView) -> ServiceModel:
+        return service_model(view, system.metrics.readings.value, stamp)
+
+    async def list_services() -> Response:
+        return json_response([model(view) for view in services.board.value.values()])
+
+    async def get_service(service_id: str) -> Response:
+        return json_response(model(services.view(service_id)))
+
+    async def start(service_id: str) -> Response:
+        return await command(services, "start", service_id)
+
+    async def stop(service_id: str) -> Response:
+        return await command(services, "stop", service_id)
+
+    async def restart(service_id: str) -> Response:
+        return await command(services, "restart", service_id)
+
+    async def batch() -> Response:
+        body = await json_body(Batch)
+        if len(body.actions) > MAX_ACTIONS:
+            text = errors_ko.FIELD_TOO_MANY.format(count=len(body.actions), limit=MAX_ACTIONS)
+            raise InvalidRequest.of("actions", text)
+        return json_response({"results": await run_batch(services, body.actions)})
+
+    base = "/api/services"
+    app.add_url_rule(f"{base}/", "services.list", list_services, methods=["GET"])
+    app.add_url_rule(f"{base}/batch", "services.batch", batch, methods=["POST"])
+    app.add_url_rule(f"{base}/<service_id>", "services.get", get_service, methods=["GET"])
+    app.add_url_rule(f"{base}/<service_id>/start", "services.start", start, methods=["POST"])
+    app.add_url_rule(f"{base}/<service_id>/stop", "services.stop", stop, methods=["POST"])
+    app.add_url_rule(f"{base}/<service_id>/restart", "services.restart", restart, methods=["POST"])
+
+
+async def command(services: Services, name: Command, service_id: str) -> Response:
+    """Give a command and answer at once, or, with `?wait=SECONDS`, when it has come to its end."""
+    with reading(request.args) as query:
+        wait = query.number("wait", default=0.0, low=0.0, high=MAX_WAIT)
+    accepted = await give(services, name, service_id)
+    message = sentence(name, service_id, accepted)
+    if wait > 0:
+        await reach(services, name, service_id, wait)
+        message = REACHED[name].format(service=service_id) if accepted.changed else message
+    return json_response({"message": message, "service_id": service_id})
+
+
+def give(services: Services, name: Command, service_id: str) -> Awaitable[Accepted]:
+    """Send the command of that name."""
+    commands: Mapping[Command, Callable[[str], Awaitable[Accepted]]] = {
+        "start": services.start,
+        "stop": services.stop,
+        "restart": services.restart,
+    }
+    return commands[name](service_id)
+
+
+def sentence(name: Command, service_id: str, accepted: Accepted) -> str:
+    """What the answer says."""
+    text = None if accepted.changed else UNCHANGED.get((name, accepted.view.state))
+    return (text or IN_PROGRESS[name]).format(service=service_id)
+
+
+async def reach(services: Services, name: Command, service_id: str, wait: float) -> None:
+    """Wait until the command has come to its end.
+
+    Raises:
+        HttpProblem: 409, it has not within *wait* seconds, or cannot any more.
+    """
+    goal = State.STOPPED if name == "stop" else State.RUNNING
+    with trio.move_on_after(wait):
+        # A job that ended as it should was started, too.
+        view = await services.wait_for(service_id, goal, State.FATAL, State.EXITED)
+        if view.state is goal or (view.state is State.EXITED and name != "stop" and view.last_failure is None):
+            return
+    state = services.view(service_id).state.value
+    text = errors_ko.NOT_REACHED.format(service=service_id, seconds=wait, goal=goal.value, state=state)
+    raise HttpProblem(409, text)
+
+
+async def run_batch(services: Services, actions: Sequence[Action]) -> list[Result]:
+    """Carry *actions* out: those of one service in their order, those of different ones at the same time."""
+    results: dict[tuple[int, str], Result] = {}
+    by_service: defaultdict[str, list[tuple[int, Action]]] = defaultdict(list)
+    for number, action in enumerate(actions):
+        try:
+            ids = services.matching(action.service_id)
+        except ServiceNotFound as error:
+            text = errors_ko.SERVICE_NOT_FOUND.format(service=error.service)
+            results[number, ""] = Result(action.service_id, success=False, message=text)
+            continue
+        for service_id in ids:
+            by_service[service_id].append((number, action))
+
+    async def run(service_id: str, own: Sequence[tuple[int, Action]]) -> None:
+        for number, action in own:
+            results[number, service_id] = await run_action(services, action.action, service_id)
+
+    async with trio.open_nursery() as nursery:
+        for service_id, own in by_service.items():
+            nursery.start_soon(run, service_id, own)
+    order = {service_id: place for place, service_id in enumerate(["", *services.board.value])}
+    return [results[key] for key in sorted(results, key=lambda key: (key[0], order[key[1]]))]
+
+
+async def run_action(services: Services, name: Command, service_id: str) -> Result:
+    """One command of a batch: what went wrong is its result."""
+    try:
+        accepted = await give(services, name, service_id)
+    except ServiceUnavailable as error:
+        text = errors_ko.SERVICE_UNAVAILABLE.format(service=error.service, kind=error.kind)
+        return Result(service_id, success=False, message=text)
+    except ActorError:
+        return Result(service_id, success=False, message=errors_ko.BUSY.format(service=service_id))
+    return Result(service_id, success=True, message=sentence(name, service_id, accepted))

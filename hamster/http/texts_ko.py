@@ -1,0 +1,39 @@
+"""Every Korean sentence of an answer or event that is no error; the errors' are in `errors_ko`."""
+
+from collections.abc import Mapping
+
+STARTING = "서비스 '{service}' 시작 중..."
+STOPPING = "서비스 '{service}' 중지 중..."
+RESTARTING = "서비스 '{service}' 재시작 중..."
+ALREADY_RUNNING = "서비스 '{service}'은(는) 이미 실행 중입니다"
+ALREADY_STARTING = "서비스 '{service}'은(는) 이미 시작하는 중입니다"
+ALREADY_STOPPED = "서비스 '{service}'은(는) 이미 중지되어 있습니다"
+ALREADY_STOPPING = "서비스 '{service}'은(는) 이미 중지하는 중입니다"
+STARTED = "서비스 '{service}'이(가) 시작되었습니다"
+STOPPED = "서비스 '{service}'이(가) 중지되었습니다"
+RESTARTED = "서비스 '{service}'이(가) 재시작되었습니다"
+
+SERVICE_EVENTS: Mapping[str, str] = {
+    "started": "{name} 서비스가 시작되었습니다",
+    "stopped": "{name} 서비스가 중지되었습니다",
+    "restarted": "{name} 서비스가 재시작되었습니다",
+    "error": "{name} 서비스에 오류가 발생했습니다: {error}",
+    "recovered": "{name} 서비스가 복구되었습니다",
+    "config_changed": "{name} 서비스의 설정이 변경되었습니다",
+}
+
+HISTORY_CLEARED = "{count}개의 메트릭 히스토리가 초기화되었습니다"
+
+ALERT_TITLES: Mapping[str, str] = {
+    "fired": "시스템 경고: {figure}",
+    "cleared": "시스템 정상화: {figure}",
+    "lost": "측정값 없음: {figure}",
+    "found": "측정 재개: {figure}",
+}
+ALERT_MESSAGES: Mapping[str, str] = {
+    "fired": "{figure} 사용률이 {value:.1f}%입니다 (기준 {above:g}%, {seconds:g}초 이상)",
+    "cleared": "{figure} 사용률이 {value:.1f}%로 기준 {below:g}% 아래로 내려왔습니다",
+    "lost": "{figure} 사용률을 측정할 수 없습니다",
+    "found": "{figure} 사용률을 다시 측정합니다 ({value:.1f}%)",
+}
+FIGURES: Mapping[str, str] = {"cpu_percent": "CPU", "memory_percent": "메모리", "disk_percent": "디스크"}

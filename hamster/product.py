@@ -1,0 +1,99 @@
+"""The whole product for the time of a block: the actors, and the server in front of them."""
+
+import importlib.metadata
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import attrs
+import trio
+
+from actors.runtime.groups import unwrap
+from actors.settings import SystemSettings
+from actors.system import System, open_system
+from hamster.http import metrics, services, ws
+from hamster.http.app import make_app
+from hamster.http.frames import FrameMaker
+from hamster.http.gate import Gate, GateSettings
+from hamster.http.gate_asgi import StoppingSwitch, wire_error
+from hamster.http.live import Hub
+from hamster.http.times import stamper, zone_of
+from hamster.server import Server, open_server
+from hamster.server_settings import ServerSettings
+
+
+def product_version() -> str:
+    """The version of what is installed."""
+    try:
+        return importlib.metadata.version("watchhamster")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+unknown"  # run from a checkout that was not installed
+
+
+@attrs.frozen
+class Hamster:
+    """A running WatchHamster."""
+
+    url: str
+    """Where it listens, without a trailing slash; the first of its addresses."""
+    system: System
+    server: Server
+
+
+@asynccontextmanager
+async def open_hamster(
+    system: SystemSettings, server: ServerSettings, *, sockets: Sequence[socket.socket]
+) -> AsyncGenerator[Hamster, None]:
+    """A WatchHamster that serves on *sockets*; leaving the block ends it in order, within a bound.
+
+    First changes are answered with 503 while reads and sockets go on; the services stop, in parallel; then sockets
+    are told and closed, the server ends, and the actors last. It installs no signal handlers and configures no
+    logging, so that any Trio program can have one, or several.
+
+    Args:
+        system: What to run.
+        server: Whom to answer; its host and port are those of *sockets*.
+        sockets: Listening, of `hamster.server.bind_sockets`; closed when the block is left.
+    """
+    stopping = StoppingSwitch()
+    async with open_system(system) as running:
+        zone = zone_of(system.zone)
+        stamp = stamper(zone)
+        hub = Hub(running, FrameMaker(running, stamp))
+        app = make_app(
+            [
+                partial(services.register, system=running, stamp=stamp),
+                partial(metrics.register, system=running, stamp=stamp, zone=zone),
+                partial(ws.register, system=running, hub=hub),
+            ],
+            gate=Gate(gate_settings(server)),
+            stopping=stopping,
+        )
+        async with (
+            background(hub.run, name="websocket hub"),
+            open_server(app, sockets=sockets, error_answer=wire_error) as serving,
+        ):
+            try:
+                yield Hamster(serving.url, running, serving)
+            finally:
+                stopping.on = True
+                with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
+                    await running.stop_services()
+
+
+@asynccontextmanager
+async def background(task: Callable[[], Awaitable[None]], *, name: str) -> AsyncGenerator[None, None]:
+    """Run *task* beside the block and cancel it at its end."""
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task, name=name)
+            yield
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise unwrap(group) from None
+
+
+def gate_settings(server: ServerSettings) -> GateSettings:
+    """Who may ask, by the configuration."""
+    return GateSettings(allowed_origins=server.allowed_origins, allowed_hosts=server.allowed_hosts)

@@ -1,0 +1,239 @@
+"""One client's connection, spoken to by Hypercorn's stock protocols."""
+
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+
+import attrs
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import (
+    ASGIFramework,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    ConnectionState,
+    LifespanState,
+    Scope,
+)
+
+from .errors import ClientGone
+from .exchanges import Exchanges, HttpExchange, WebSocketExchange
+from .limits import ServerLimits
+from .protocol import ErrorAnswer, make_protocol
+from .stream import AcceptedStream
+
+#: Bytes taken from a socket at once, as Hypercorn does.
+MAX_RECEIVE = 64 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Serving:
+    """What all connections of a server share."""
+
+    app: ASGIFramework
+    config: Config
+    worker: WorkerContext
+    state: LifespanState
+    exchanges: Exchanges
+    limits: ServerLimits
+    tls: ssl.SSLContext | None
+    error_answer: ErrorAnswer
+
+
+class Connection:
+    """What the server knows of one connection, whoever serves it.
+
+    Attributes:
+        stream: The client's bytes, below TLS.
+        idle_since: Trio's clock; set while no request is in progress, and before the first.
+        websocket: An upgrade was accepted, so silence is normal and pings tell whether the client lives.
+    """
+
+    def __init__(self, stream: AcceptedStream) -> None:
+        self.stream = stream
+        self.idle_since: float | None = trio.current_time()
+        self.websocket = False
+        self.scope = trio.CancelScope()
+        self.client = _address(stream.socket.getpeername)
+
+    def abort(self) -> None:
+        """End it now, whatever it waits for."""
+        self.stream.abort()
+        self.scope.cancel()
+
+
+async def serve_stream(connection: Connection, serving: Serving) -> None:
+    """Speak to the client until one side ends it. The socket is closed by the caller."""
+    stream: AcceptedStream | trio.SSLStream[AcceptedStream] = connection.stream
+    alpn: str | None = "http/1.1"
+    if serving.tls is not None:
+        stream = trio.SSLStream(connection.stream, serving.tls, server_side=True, https_compatible=True)
+        try:
+            with trio.fail_after(serving.limits.tls_handshake_seconds):
+                await stream.do_handshake()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            return
+        alpn = stream.selected_alpn_protocol() or "http/1.1"
+    await _StockConnection(connection, stream, serving, alpn).run()
+
+
+class _StockConnection:
+    """Hypercorn's `TCPServer` without its three flaws on Trio.
+
+    Closing does not wait: Hypercorn's is interrupted when quart-trio cancels the request that closes, and
+    the connection hangs. Idleness is a note that the server reads: Hypercorn starts a task per request, which
+    the same cancellation kills, so that the connection never times out. A write ends with the client or by
+    its deadline, also inside the shield that keeps a cancelled request from sending half of its bytes.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: AcceptedStream | trio.SSLStream[AcceptedStream],
+        serving: Serving,
+        alpn: str | None,
+    ) -> None:
+        self._connection = connection
+        self._socket = connection.stream
+        self._stream = stream
+        self._serving = serving
+        self._alpn = alpn
+        self._send_lock = trio.Lock()
+        self._tasks = _Tasks(first_ping_seconds=serving.limits.websocket_ping_seconds)
+        self._protocol: ProtocolWrapper
+
+    async def run(self) -> None:
+        serving = self._serving
+        app = _EndableApp(serving.app, serving.exchanges, self._connection)
+        async with self._tasks:
+            self._protocol = make_protocol(
+                app,
+                serving.config,
+                serving.worker,
+                self._tasks,
+                ConnectionState(serving.state.copy()),
+                tls=serving.tls is not None,
+                client=self._connection.client,
+                server=_address(self._socket.socket.getsockname),
+                send=self._handle_out,
+                alpn=self._alpn,
+                error_answer=serving.error_answer,
+            )
+            await self._protocol.initiate()
+            await self._read()
+            await self._protocol.handle(Closed())
+            self._tasks.end_helpers()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                data = await self._stream.receive_some(MAX_RECEIVE)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                return
+            await self._protocol.handle(RawData(bytes(data)))
+            if not data:
+                return
+
+    async def _handle_out(self, event: Event) -> None:
+        match event:
+            case RawData(data=data):
+                if not await self._send(data):
+                    await self._protocol.handle(Closed())
+            case Updated(idle=idle):
+                self._connection.idle_since = trio.current_time() if idle else None
+                if idle and self._serving.exchanges.draining:
+                    self._socket.close()
+            case Closed():
+                self._socket.close()
+                await self._protocol.handle(event)
+            case _:
+                raise TypeError(f"Hypercorn sent {event!r}; expected RawData, Updated or Closed")
+
+    async def _send(self, data: bytes) -> bool:
+        # The protocol counts these bytes as sent: losing them to a cancellation would corrupt the stream.
+        with trio.CancelScope(shield=True):
+            async with self._send_lock:
+                try:
+                    await self._stream.send_all(data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    self._socket.close()
+                    return False
+        return True
+
+
+class _EndableApp:
+    """The application as Hypercorn calls it for one connection, with its requests registered."""
+
+    def __init__(self, app: ASGIFramework, exchanges: Exchanges, connection: Connection) -> None:
+        self._app = app
+        self._exchanges = exchanges
+        self._connection = connection
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        sync_spawn: object,
+        call_soon: object,
+    ) -> None:
+        kind = WebSocketExchange if scope["type"] == "websocket" else HttpExchange
+        exchange = kind(self._exchanges, send)
+
+        async def send_unless_gone(message: ASGISendEvent) -> None:
+            if self._connection.stream.closed:
+                # The protocols swallow what is sent to nobody, so an endless response would never end.
+                raise ClientGone
+            if message["type"] == "websocket.accept":
+                self._connection.websocket = True
+            await exchange.send(message)
+
+        try:
+            await self._app(scope, receive, send_unless_gone)
+        except* ClientGone:
+            pass
+        finally:
+            exchange.forget()
+
+
+class _Tasks(TaskGroup):
+    """Hypercorn's task group, except that the protocols' own loops (pings) end when reading has.
+
+    The first ping waits its turn too: Hypercorn sends it with the handshake, and clients that close at once,
+    trio-websocket among them, fail on a ping that crosses their close frame.
+    """
+
+    def __init__(self, *, first_ping_seconds: float) -> None:
+        super().__init__()
+        self._first_ping_seconds = first_ping_seconds
+        self._helpers: set[trio.CancelScope] = set()
+
+    def spawn(self, func: Callable[..., Awaitable[object]], *args: object) -> None:
+        scope = trio.CancelScope()
+        self._helpers.add(scope)
+        delay = self._first_ping_seconds if func.__name__ == "_send_pings" else 0.0
+
+        async def helper() -> None:
+            with scope:
+                await trio.sleep(delay)
+                await func(*args)
+            self._helpers.discard(scope)
+
+        super().spawn(helper)  # pyright: ignore[reportUnknownMemberType] - a bare Callable in Hypercorn
+
+    def end_helpers(self) -> None:
+        for scope in self._helpers:
+            scope.cancel()
+
+
+def _address(name: Callable[[], Sequence[object]]) -> tuple[str, int] | None:
+    """Host and port from a socket's `getpeername` or `getsockname`; None when the client has left already."""
+    try:
+        host, port, *_ = name()
+    except OSError:
+        return None
+    return str(host), int(str(port))

@@ -1,0 +1,87 @@
+import re
+from pathlib import Path
+from typing import cast
+
+import attrs
+import pytest
+
+from actors.setting_rules import plain, shown
+from actors.settings import MetricsSettings, ProcessOptions, ServiceSettings
+from hamster.config import SECTIONS, TimeSettings, load_config
+from hamster.config_services import COMMON, ENABLED
+from hamster.server_settings import ServerSettings
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
+TABLES: dict[str, type[attrs.AttrsInstance]] = {
+    "`[server]`": ServerSettings,
+    "`[metrics]`": MetricsSettings,
+    "`[time]`": TimeSettings,
+    "`[services.ID]`": ServiceSettings,
+    "Kind `process`": ProcessOptions,
+}
+# Fields that are no keys: the table's name is the id, and the rest is what the further keys become.
+NO_KEYS = {"id", "process", "options"}
+# Defaults that a factory makes.
+MADE = {"name": "the id", "env": "`{}`"}
+
+
+def documented(heading: str) -> dict[str, list[str]]:
+    """The rows of the table under *heading*, by key: meaning, unit, default, when to change it."""
+    _, _, below = PAGE.read_text("utf-8").partition(f"# {heading}\n")
+    section = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    return {row[0].strip().strip("`"): [cell.strip() for cell in row[1:]] for row in rows}
+
+
+def default(field: "attrs.Attribute[object]") -> str:
+    """A field's default as the page should have it."""
+    if field.name in MADE:
+        return MADE[field.name]
+    value = cast("object", field.default)
+    if value is attrs.NOTHING:
+        return "required"
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return "`[" + ", ".join(map(shown, cast("tuple[object, ...]", value))) + "]`"
+    return f"`{plain(value)}`"
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_is_documented_with_its_default_and_no_key_that_is_none(heading: str) -> None:
+    rows = documented(heading)
+    fields = {f.name: f for f in attrs.fields(TABLES[heading]) if f.name not in NO_KEYS}
+    if TABLES[heading] is ServiceSettings:
+        assert set(rows) == {*COMMON, ENABLED}
+        assert rows.pop(ENABLED)[2] == "`true`"
+    assert {key: row[2] for key, row in rows.items()} == {name: default(field) for name, field in fields.items()}
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_says_what_it_means_in_which_unit_and_when_to_change_it(heading: str) -> None:
+    for key, (meaning, unit, default_, when) in documented(heading).items():
+        assert meaning, key
+        assert unit, key
+        assert when or default_ == "required", key
+
+
+def test_every_section_is_documented() -> None:
+    assert {heading.strip("`[]").partition(".")[0] for heading in TABLES if "[" in heading} == set(SECTIONS)
+
+
+def test_the_example_of_the_page_is_a_configuration(tmp_path: Path) -> None:
+    example = re.search(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    (tmp_path / "site").mkdir()
+    (tmp_path / "hamster.toml").write_text(example[1], "utf-8")
+    config = load_config(tmp_path / "hamster.toml")
+    assert [service.id for service in config.services][-1] == "site"
+    assert "posco_news" not in [service.id for service in config.services]
+
+
+def test_the_mistake_shown_on_the_page_is_what_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "hamster.toml"
+    path.write_text("\n" * 11 + "[services.newsroom]\ncommand = 'true'\nstop_grace = -5\n")
+    with pytest.raises(Exception, match="stop_grace") as error:
+        load_config(path)
+    assert f"    {str(error.value).removeprefix(f'{tmp_path}/')}\n" in PAGE.read_text("utf-8")
