@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from actors import ServiceNotFound, State, open_system
-from actors.services import Wanted
+from actors.services import Board, RestartService, StartService, StopService, Wanted
 from tests.actors.metrics.children import until
-from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Story, Yard, seeded
+from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Story, Yard, kill_all, seeded
 
 # --- starting and stopping ---
 
@@ -257,9 +260,8 @@ async def test_a_stop_ends_fatal(yard: Yard) -> None:
         async with open_system(yard.settings(yard.service("a", "false", fatal_failures=1))) as system:
             await system.services.start("a")
             await system.services.wait_for("a", State.FATAL)
-            accepted = await system.services.stop("a")
-            assert accepted.view.state is State.STOPPED
-            assert accepted.view.wanted is Wanted.DOWN
+            await system.services.stop("a")
+            assert (await system.services.wait_for("a", State.STOPPED)).wanted is Wanted.DOWN
 
 
 async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> None:
@@ -268,9 +270,10 @@ async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> N
         async with open_system(yard.settings(service), random=seeded()) as system:
             await system.services.start("a")
             await system.services.wait_for("a", State.BACKOFF)
-            accepted = await system.services.stop("a")
-            assert accepted.view.state is State.STOPPED
-            assert accepted.view.next_restart_at is None
+            asked = trio.current_time()
+            assert (await system.services.stop("a")).view.next_restart_at is None
+            await system.services.wait_for("a", State.STOPPED)
+            assert trio.current_time() - asked < 2.0
 
 
 async def test_a_start_during_the_backoff_does_not_wait_for_it(yard: Yard) -> None:
@@ -436,3 +439,47 @@ async def test_fifty_services_start_and_stop_in_parallel(yard: Yard) -> None:
                     nursery.start_soon(system.services.stop, service.id)
             await system.services.wait_until(lambda board: all(view.state is State.STOPPED for view in board.values()))
             assert yard.processes() == []
+
+
+STORM = ("start", "stop", "restart", "kill", "pause")
+
+
+@pytest.mark.slow
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(STORM)), min_size=5, max_size=60))
+def test_after_any_storm_exactly_what_was_wanted_last_lives_and_lives_once(
+    yard: Yard, steps: list[tuple[str, str]]
+) -> None:
+    trio.run(storm, yard, steps)
+
+
+async def storm(yard: Yard, steps: list[tuple[str, str]]) -> None:
+    commands = {"start": StartService(), "stop": StopService(), "restart": RestartService()}
+    scripts = {"a": "exec sleep 1000", "b": "sleep 1000 & exec sleep 1000", "c": DEAF}
+    sizes = {"a": 1, "b": 2, "c": 2}
+    services = [yard.shell(name, script, stop_grace=0.05, fatal_failures=1000) for name, script in scripts.items()]
+    wanted = dict.fromkeys(scripts, False)
+
+    def settled(board: Board) -> bool:
+        return all(board[name].state is (State.RUNNING if up else State.STOPPED) for name, up in wanted.items())
+
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services), random=seeded()) as system:
+            for name, step in steps:
+                pid = system.services.view(name).pid
+                if step == "pause":
+                    await trio.testing.wait_all_tasks_blocked(0.003)
+                elif step == "kill":
+                    kill_all([] if pid is None else [pid])
+                else:
+                    system.services.ref(name).tell(commands[step])
+                    wanted[name] = step != "stop"
+            # What was told last is first in nobody's queue: an ask behind it is answered once all of it was taken.
+            for name, up in wanted.items():
+                await (system.services.start(name) if up else system.services.stop(name))
+            await system.services.wait_until(settled)
+            for name, up in wanted.items():
+                living = sizes[name] if up else 0
+                await until(lambda name=name, living=living: len(yard.processes(name)) == living)
+            assert settled(system.services.board.value)
+    assert yard.processes() == []
