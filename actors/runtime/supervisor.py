@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from random import Random
 from typing import TypeVar
 
@@ -26,8 +26,9 @@ from actors.runtime.specs import (
     affected,
     wants_restart,
 )
+from actors.runtime.subscription import DEFAULT_CAPACITY, Subscription
 from actors.runtime.timers import Timers
-from actors.runtime.tracing import Tracer
+from actors.runtime.tracing import MessageTraced, Tracer
 
 A = TypeVar("A", bound=Actor)
 
@@ -110,6 +111,32 @@ class Supervisor:
             await child.end(final=True)
         child.give_up(ActorState.STOPPED)
 
+    async def replace(self, spec: ChildSpec[A]) -> Ref[A]:
+        """Run the actor of that name by *spec* from now on: its ref, its mailbox and what is queued stay.
+
+        The message in progress is handled to its end first, within the grace of the old spec.
+
+        Raises:
+            KeyError: There is no actor of that name.
+            InvalidSpec: The mailbox of *spec* is another one.
+            StartFailed: It does not start by *spec*. It is not kept.
+        """
+        child = self._children[spec.name]
+        if not isinstance(child, ActorChild):
+            raise KeyError(spec.name)
+        child.check_replacement(spec)
+        for plan in self._plans:
+            if child in plan.group:
+                plan.group.remove(child)
+        await child.end(final=False)
+        child.replace(spec)
+        await self._launch_first(child)
+        return Ref[A](child.core)
+
+    def trace(self, *, capacity: int = DEFAULT_CAPACITY) -> AbstractContextManager[Subscription[MessageTraced]]:
+        """A record of every message handled in the whole tree while the block runs; costs some microseconds each."""
+        return self._around.tracer.trace(capacity=capacity)
+
     def tree(self) -> TreeNode:
         """This supervisor and all beneath it, as of now."""
         return TreeNode(
@@ -167,6 +194,9 @@ class Supervisor:
         if self._nursery is None or self._leave.is_set():
             raise ActorStopped(self.path)
         self._children[child.name] = child
+        await self._launch_first(child)
+
+    async def _launch_first(self, child: Child) -> None:
         child.first_start = True
         await self._launch(child)
         child.first_start = False

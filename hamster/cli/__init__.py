@@ -2,6 +2,7 @@
 
 import click
 
+from hamster.cli.actors import actors
 from hamster.cli.config import config
 from hamster.cli.demo import demo
 from hamster.cli.serve import serve
@@ -18,7 +19,7 @@ def cli() -> None:
     """WatchHamster: supervises services, samples the machine, and tells you the moment something happens."""
 
 
-for command in (serve, demo, status, start, stop, restart, watch, config):
+for command in (serve, demo, status, start, stop, restart, watch, actors, config):
     cli.add_command(command)
 
 

@@ -1,6 +1,5 @@
 """`hamster status`, `start`, `stop` and `restart`."""
 
-import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -8,10 +7,9 @@ from pathlib import Path
 import click
 import msgspec
 import trio
-from rich.console import Console
 
 from hamster.cli.common import FAILED, data_dir_option, fail, run, url_option, with_client
-from hamster.cli.tables import client_row, rich_table, table
+from hamster.cli.tables import client_row, rich_table, show
 from hamster.client import HamsterClient, RequestRefused, Service
 
 DEFAULT_WAIT = 15.0
@@ -39,10 +37,8 @@ def status(ids: tuple[str, ...], as_json: bool, url: str | None, data_dir: Path 
         services = chosen(await client.services(), ids)
         if as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(services), indent=2).decode())
-        elif sys.stdout.isatty():
-            Console().print(rich_table([client_row(service) for service in services]))
         else:
-            click.echo(table([client_row(service) for service in services]))
+            show(rich_table([client_row(service) for service in services]))
         return 0
 
     run(lambda: with_client(url, data_dir, work))
