@@ -9,6 +9,8 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TextIO
 
+from actors.runtime import CORRELATION
+
 FILE_NAME = "watchhamster.log"
 CAPACITY = 10_000
 """Records that may wait for a slow disk."""
@@ -16,10 +18,14 @@ LOGGERS = ("actors", "hamster")
 
 
 class LineFormatter(logging.Formatter):
-    """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one."""
+    """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one.
+
+    What a request caused has its id behind the thread: `[module:line thread request_id]`.
+    """
 
     def __init__(self, zone: tzinfo | None) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s [%(module)s:%(lineno)d %(threadName)s] %(message)s")
+        place = "[%(module)s:%(lineno)d %(threadName)s%(correlation)s]"
+        super().__init__(f"%(asctime)s %(levelname)s %(name)s {place} %(message)s", defaults={"correlation": ""})
         self._zone = zone
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
@@ -34,6 +40,13 @@ class BoundedQueueHandler(logging.handlers.QueueHandler):
     def __init__(self, records: "queue.Queue[object]") -> None:
         super().__init__(records)
         self.dropped = 0
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """*record* with what it is a consequence of, which only the task that logs knows."""
+        prepared = super().prepare(record)
+        correlation = CORRELATION.get()
+        prepared.correlation = f" {correlation}" if correlation else ""
+        return prepared
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Queue *record*, or count it."""
