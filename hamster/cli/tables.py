@@ -5,13 +5,10 @@ import sys
 from collections.abc import Sequence
 
 import attrs
-import trio
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actors.metrics import Usage
-from actors.services import ServiceView
 from hamster.client import Service
 
 COLUMNS = ("ID", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU %", "MEMORY", "LAST ERROR")
@@ -33,22 +30,6 @@ class Row:
     cpu_percent: float | None
     memory_bytes: int | None
     last_error: str | None
-
-
-def service_row(view: ServiceView, usage: Usage | None) -> Row:
-    """A row from what the actors know."""
-    since = view.running_since_clock
-    return Row(
-        id=view.id,
-        status=view.state.value,
-        state=view.state.value,
-        pid=view.pid,
-        uptime=None if since is None else int(trio.current_time() - since),
-        restarts=view.restarts,
-        cpu_percent=None if usage is None else usage.cpu_percent,
-        memory_bytes=None if usage is None else usage.memory_bytes,
-        last_error=None if view.last_failure is None else view.last_failure.detail,
-    )
 
 
 def client_row(service: Service) -> Row:
