@@ -75,6 +75,8 @@ class GatedApp:
                 await answer.whole(204, [])
             case Pass() if scope["raw_path"] == b"*":
                 await answer.whole(204, [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
+            case Pass() if "//" in scope["path"]:
+                await answer.error(404)  # Werkzeug would take some of them for the path without the empty part
             case Pass() if self._stopping.on and scope["method"] not in SAFE_METHODS:
                 await answer.error(503, errors_ko.STOPPING)
             case Pass():

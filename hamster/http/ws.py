@@ -12,6 +12,7 @@ from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.frames import ALERT_LEVELS, EVENT_TYPES, Frame
 from hamster.http.live import Client, Hub, Interest
+from hamster.server import ClientGone
 
 SERVER_VERSION = "1.0.0"
 FEATURES = ("status_update", "service_event", "alert", "services_update", "metrics_update", "subscribe", "filters")
@@ -68,7 +69,10 @@ async def send_frames(client: Client, hub: Hub) -> None:
             if missed:
                 await websocket.send(hub.maker.lagged(missed, before=frame).text)
                 missed = 0
-            await websocket.send(frame.text)
+            try:
+                await websocket.send(frame.text)
+            except ClientGone:
+                return  # whoever receives sees it leave, too
 
 
 async def receive_frames(client: Client, hub: Hub, system: System) -> None:
