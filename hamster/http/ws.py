@@ -34,6 +34,7 @@ def register(app: QuartTrio, system: System, hub: Hub) -> None:
     """Add `/ws` to *app*."""
 
     async def connect() -> None:
+        await websocket.accept()  # pyright: ignore[reportUnknownMemberType] - a bare dict in Quart
         client = hub.join()
         try:
             greet(client, hub, system)

@@ -67,6 +67,7 @@ async def test_health_is_as_the_contract_shows_it():
         ("GET", "/nope", 404, "리소스를 찾을 수 없습니다"),
         ("GET", "//health", 404, "리소스를 찾을 수 없습니다"),
         ("GET", "/health//", 404, "리소스를 찾을 수 없습니다"),
+        ("GET", "/health//x", 404, "리소스를 찾을 수 없습니다"),
         ("POST", "/health", 405, "허용되지 않는 메서드입니다"),
         ("BREW", "/health", 405, "허용되지 않는 메서드입니다"),
         ("GET", "/unauthorized", 401, "인증이 필요합니다"),
