@@ -1,0 +1,3 @@
+from bench.question import Question
+
+QUESTIONS: tuple[Question, ...] = ()
