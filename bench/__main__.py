@@ -1,5 +1,6 @@
 """`python -m bench [NAME...] [--quick] [--json FILE]`."""
 
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from rich.console import Console
 from bench import actors, services
 from bench.harness import Answer, answer
 from bench.question import Question
-from bench.results import as_json, default_path, write
+from bench.results import RESULTS, as_json, dated, write
 from bench.table import table
 
 DOMAINS: Mapping[str, tuple[Question, ...]] = {"actors": actors.QUESTIONS, "services": services.QUESTIONS}
@@ -27,7 +28,13 @@ FILE_WIDTH = 160
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here, too."
 )
-def main(names: tuple[str, ...], quick: bool, json_file: Path | None) -> None:
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RESULTS,
+    help="Where the results of each run are kept; bench/results unless given.",
+)
+def main(names: tuple[str, ...], quick: bool, json_file: Path | None, results: Path) -> None:
     """Measure what is claimed, as ratios against a peer or a limit in the same run.
 
     NAME is a domain (actors, services) or one of their questions (actors.ask); all unless given. Exits with 0
@@ -37,15 +44,22 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path | None) -> None:
     console, at = wide_console(), datetime.now(UTC)
     answers: list[Answer] = []
     for domain, questions in chosen.items():
+        load = os.getloadavg()[0]
         with console.status("measuring") as status:
-            found = [answer(question, quick=quick, tell=status.update) for question in questions]
-        console.print(table(f"{domain}, {'quick' if quick else 'full'}", found))
-        answers += found
-    results = as_json(answers, command=["python", "-m", "bench", *sys.argv[1:]], quick=quick, at=at)
-    for path in filter(None, (default_path(at), json_file)):
-        write(results, path)
+            answered = [answer(question, quick=quick, tell=status.update) for question in questions]
+        console.print(table(f"{domain}, {'quick' if quick else 'full'}{busy(load)}", answered))
+        answers += answered
+    found = as_json(answers, command=["python", "-m", "bench", *sys.argv[1:]], quick=quick, at=at)
+    for path in filter(None, (results / dated(at), json_file)):
+        write(found, path)
         console.print(f"written to {path}", highlight=False, soft_wrap=True)
-    sys.exit(1 if any(found.failed for found in answers) else 0)
+    sys.exit(1 if any(answered.failed for answered in answers) else 0)
+
+
+def busy(load: float) -> str:
+    """A warning for the title if others kept the machine busy when measuring began; times mean little then."""
+    cores = os.cpu_count() or 1
+    return f"; the machine was busy: load {load:.1f} on {cores} cores" if load > cores / 2 else ""
 
 
 def wide_console() -> Console:

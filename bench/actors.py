@@ -8,7 +8,7 @@ import io
 import logging
 import time
 import tracemalloc
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import wraps
 
@@ -28,7 +28,7 @@ from actors.runtime import (
 from bench.counting import Add, AddLater, Counter, CounterActor, Counting, Crash
 from bench.harness import one_core
 from bench.peers import asyncio_peer, pykka_peer, trio_peer
-from bench.question import Better, Figure, Question, Reading, Side, Target
+from bench.question import Better, Figure, Measure, Question, Reading, Side, Target
 
 BURST = 200
 """Tells before an ask lets the actor run: less than a mailbox holds, more than a batch."""
@@ -43,7 +43,7 @@ def _rate(target: Target | None = None) -> tuple[Figure, ...]:
     return (Figure("", "/s", Better.HIGHER, target),)
 
 
-def _side(name: str, run: Callable[[int], Reading]) -> Side:
+def _side(name: str, run: Measure) -> Side:
     @wraps(run)
     def pinned(size: int) -> Reading:
         with one_core():
@@ -55,7 +55,7 @@ def _side(name: str, run: Callable[[int], Reading]) -> Side:
 # -- ours
 
 
-def ask_of(message: Message[Counting, int]) -> Callable[[int], Reading]:
+def ask_of(message: Message[Counting, int]) -> Measure:
     """Asks a second, each with its deadline, one after the other."""
     return lambda count: trio.run(_ask, count, message)
 
@@ -89,7 +89,7 @@ async def _tell(count: int) -> Reading:
     return {"": total / taken}
 
 
-def fan_out(subscribers: int, burst: int) -> Callable[[int], Reading]:
+def fan_out(subscribers: int, burst: int) -> Measure:
     """Deliveries a second to *subscribers* of the bus, each in a task of its own, published in bursts."""
     return lambda count: trio.run(_fan_out, count, subscribers, burst)
 

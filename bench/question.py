@@ -9,6 +9,10 @@ Reading = Mapping[str, float]
 """What one run gave: values by the name of their figure, in the figure's unit."""
 
 
+Measure = Callable[[int], Reading]
+"""Measures once, at a size."""
+
+
 class Absent(Exception):
     """This side cannot be measured here: it is not installed, or the machine lacks what it needs."""
 
@@ -56,7 +60,7 @@ class Side:
     """
 
     name: str
-    run: Callable[[int], Reading]
+    run: Measure
 
 
 @attrs.frozen

@@ -40,9 +40,9 @@ def write(results: Mapping[str, object], path: Path) -> None:
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def default_path(at: datetime) -> Path:
-    """Where a run of *at* is kept."""
-    return RESULTS / f"{at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}.json"
+def dated(at: datetime) -> str:
+    """The name of the file of a run of *at*."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}.json"
 
 
 def machine() -> Mapping[str, object]:

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from bench.counting import Counter
-from bench.question import Reading
+from bench.question import Measure, Reading
 
 Asked = tuple[int, "asyncio.Future[int]"]
 
@@ -48,7 +47,7 @@ async def _ask(count: int, timeout: float | None) -> Reading:
     return {"": count / taken}
 
 
-def fan_out(subscribers: int, burst: int, *, drained: bool) -> Callable[[int], Reading]:
+def fan_out(subscribers: int, burst: int, *, drained: bool) -> Measure:
     """Deliveries a second to *subscribers* queues, published in bursts.
 
     Args:

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from bench.counting import Counter
-from bench.question import Reading
+from bench.question import Measure, Reading
 
 CHANNEL = 256
 """Messages a channel holds: what a mailbox holds."""
@@ -71,7 +71,7 @@ async def _channel_send(count: int) -> Reading:
     return {"": count / (time.perf_counter() - begun)}
 
 
-def channel_bursts(burst: int) -> Callable[[int], Reading]:
+def channel_bursts(burst: int) -> Measure:
     """The best that a channel can do: `send_nowait` in bursts, and a receiver that takes all that is there."""
     return lambda count: trio.run(_channel_bursts, count, burst)
 
@@ -152,7 +152,7 @@ def percentiles(seconds: list[float]) -> Reading:
     }
 
 
-def sleepers(seconds: float, interval: float) -> Callable[[int], Reading]:
+def sleepers(seconds: float, interval: float) -> Measure:
     """CPU of *count* tasks that each wake every *interval* on a grid: microseconds a tick."""
     return lambda count: trio.run(_sleepers, count, seconds, interval)
 

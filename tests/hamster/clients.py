@@ -116,9 +116,7 @@ async def connected(server: Server, *, receive_buffer: int | None = None) -> Asy
 
 
 @asynccontextmanager
-async def websocket(
-    server: Server, path: str = "/"
-) -> AsyncGenerator[trio_websocket.WebSocketConnection, None]:
+async def websocket(server: Server, path: str = "/") -> AsyncGenerator[trio_websocket.WebSocketConnection, None]:
     """A WebSocket client. trio-websocket leaves its socket open when the server closes first; not so here."""
     async with connected(server) as client, trio.open_nursery() as nursery:
         host = f"localhost:{server.ports[0]}"

@@ -111,9 +111,7 @@ async def test_pings_keep_a_healthy_client_that_says_nothing():
             async with websocket(server) as healthy:
                 await until(lambda: server.statistics().open_websockets == 2, "two WebSockets")
                 # One whose pongs never come is given up; the other has had the same time.
-                await until(
-                    lambda: server.statistics().open_websockets == 1, "one being given up", seconds=10
-                )
+                await until(lambda: server.statistics().open_websockets == 1, "one being given up", seconds=10)
                 await healthy.send_message("still here")
                 assert await healthy.get_message() == "still here"
 
