@@ -4,7 +4,7 @@ from actors.runtime.actor import Actor, Context
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
 from actors.runtime.cell import Cell, Changed, Watch
-from actors.runtime.core import CORRELATION, ActorState, ActorStatistics
+from actors.runtime.core import CORRELATION, TRANSITIONS, ActorState, ActorStatistics, Down
 from actors.runtime.errors import (
     ActorCrashed,
     ActorError,
@@ -13,6 +13,7 @@ from actors.runtime.errors import (
     AskCycle,
     AskTimeout,
     InvalidSpec,
+    LinkedActorDown,
     MailboxFull,
     RestartIntensityExceeded,
     StartFailed,
@@ -29,6 +30,7 @@ from actors.runtime.timers import Tick, Timer
 __all__ = [
     "CORRELATION",
     "DEFAULT_ASK_TIMEOUT",
+    "TRANSITIONS",
     "Actor",
     "ActorCrashed",
     "ActorEnded",
@@ -48,10 +50,12 @@ __all__ = [
     "ChildSpec",
     "Context",
     "DeadLetter",
+    "Down",
     "Full",
     "InvalidSpec",
     "KeepOnRestart",
     "Lagged",
+    "LinkedActorDown",
     "MailboxCounts",
     "MailboxFull",
     "MailboxOptions",

@@ -132,20 +132,24 @@ class Supervisor:
         for child in reversed(self._children.values()):
             child.give_up(state)
 
+    def begin(self) -> None:
+        """Get ready to run. From here on `request_stop` counts, also before `run` had its first turn."""
+        self._leave = trio.Event()
+        self._failure = None
+        self._window.clear()
+
     async def run(self, started: Callable[[], None]) -> None:
         """Run until asked to stop, or until the children crash too often.
 
         Raises:
             RestartIntensityExceeded: They did. All children have been stopped.
         """
-        self._leave = trio.Event()
-        self._failure = None
-        self._window.clear()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                for child in tuple(self._children.values()):
+                for child in self._staying():  # there are some only when this supervisor itself was restarted
                     if not self._leave.is_set():
+                        child.prepare_restart()
                         await self._launch(child)
                 started()
                 await self._leave.wait()
@@ -155,6 +159,10 @@ class Supervisor:
             nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
+
+    def _staying(self) -> list[Child]:
+        """The children that are not down for good, in the order they were started."""
+        return [child for child in self._children.values() if not child.gone]
 
     def _state(self) -> ActorState:
         if self._nursery is None:
@@ -168,12 +176,24 @@ class Supervisor:
             raise ActorStopped(self.path)
         self._children[child.name] = child
         child.first_start = True
-        await self._launch(child)
+        try:
+            await self._launch(child)
+        except trio.Cancelled:
+            await self._withdraw(child)
+            raise
         child.first_start = False
         if child.exit_error is not None:
             self._children.pop(child.name, None)
-            child.give_up(ActorState.FAILED)
+            child.give_up(ActorState.STOPPED if child.stopping else ActorState.FAILED)
             raise StartFailed(child.path, child.exit_error)
+
+    async def _withdraw(self, child: Child) -> None:
+        """Undo a start that nobody waits for any more."""
+        self._children.pop(child.name, None)
+        child.scope.cancel()
+        with trio.CancelScope(shield=True):  # bounded by the deadline of its `on_stop`
+            await child.exited.wait()
+        child.give_up(ActorState.STOPPED)
 
     async def _launch(self, child: Child) -> bool:
         """Start an incarnation and wait until it runs; False if it ended instead."""
@@ -228,7 +248,7 @@ class Supervisor:
 
     def _plan(self, crashed: Child, due: float, error: BaseException) -> None:
         assert self._nursery is not None  # noqa: S101 - a child of ours has just ended in it
-        order = list(self._children.values())
+        order = self._staying()
         if crashed not in order:
             return
         wanted = set(affected(self.spec.strategy, order, crashed))
@@ -260,6 +280,9 @@ class Supervisor:
         await trio.sleep_until(plan.due)
         while plan.group:
             child = plan.group[0]
+            if child.gone:
+                plan.group.remove(child)
+                continue
             child.prepare_restart()
             if not await self._launch(child):
                 return  # its end has made a plan of its own
@@ -269,7 +292,7 @@ class Supervisor:
     async def _stop_all(self) -> None:
         for plan in self._plans:
             plan.scope.cancel()
-        for child in reversed(tuple(self._children.values())):
+        for child in reversed(self._staying()):
             await child.end(final=self._final)
             if self._final:
                 child.give_up(ActorState.STOPPED)
@@ -291,8 +314,12 @@ class SupervisorChild(Child):
         """Its children are stopped one after the other, each within its own grace."""
         return 1.0 + sum(child.grace + child.stop_seconds for child in self.inner.members)
 
-    async def run(self) -> None:
+    def begin(self) -> None:
+        super().begin()
         self._state = ActorState.STARTING
+        self.inner.begin()
+
+    async def run(self) -> None:
         with self.scope:
             await self.inner.run(self._started)
 
@@ -308,9 +335,11 @@ class SupervisorChild(Child):
         self.restarts += 1
 
     def waiting(self) -> None:
-        self._state = ActorState.BACKOFF
+        if not self.gone:
+            self._state = ActorState.BACKOFF
 
     def give_up(self, state: ActorState) -> None:
+        self.gone = True
         self._state = state
         self.inner.give_up(state)
 
