@@ -19,6 +19,7 @@ from actors.runtime.errors import (
     StartFailed,
 )
 from actors.runtime.events import ActorEnded, ActorFailed, ActorStarted, TreeNode
+from actors.runtime.histogram import Latency
 from actors.runtime.mailbox import DeadLetter, Full, KeepOnRestart, MailboxCounts, MailboxOptions
 from actors.runtime.message import Message
 from actors.runtime.ref import DEFAULT_ASK_TIMEOUT, Ref
@@ -26,6 +27,7 @@ from actors.runtime.specs import ChildSpec, Restart, RestartIntensity, Strategy,
 from actors.runtime.subscription import Lagged, Overflow, Subscription, SubscriptionStatistics
 from actors.runtime.supervisor import Supervisor, open_supervisor
 from actors.runtime.timers import Tick, Timer
+from actors.runtime.tracing import MessageTraced
 
 __all__ = [
     "CORRELATION",
@@ -55,11 +57,13 @@ __all__ = [
     "InvalidSpec",
     "KeepOnRestart",
     "Lagged",
+    "Latency",
     "LinkedActorDown",
     "MailboxCounts",
     "MailboxFull",
     "MailboxOptions",
     "Message",
+    "MessageTraced",
     "Overflow",
     "Ref",
     "Restart",

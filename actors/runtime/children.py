@@ -11,7 +11,7 @@ from actors.runtime.actor import STOP_SECONDS, Incarnation
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
 from actors.runtime.core import ActorCore, ActorState, Down, Halt
-from actors.runtime.errors import ActorRestarting
+from actors.runtime.errors import ActorRestarting, InvalidSpec
 from actors.runtime.events import ActorEnded, ActorStarted, TreeNode
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.specs import ChildSpec, Restart
@@ -147,6 +147,18 @@ class ActorChild(Child):
         self.core.state = ActorState.STARTING
         self.core.scope = self.scope
         self._halt = Halt(self.core)
+
+    def check_replacement(self, spec: ChildSpec[Any]) -> None:
+        """Refuse a spec that cannot take over from the present one."""
+        if spec.mailbox != self._spec.mailbox:
+            raise InvalidSpec(f"{spec.name}.mailbox", spec.mailbox, "the mailbox it has; stop it and start a new one")
+
+    def replace(self, spec: ChildSpec[Any]) -> None:
+        """Take *spec* for the incarnations to come."""
+        self._spec = spec
+        self.restart_type = spec.restart
+        self._backoff = spec.backoff
+        self._attempts = 0
 
     async def run(self) -> None:
         spec, core = self._spec, self.core

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from random import Random
 from typing import TypeVar
 
@@ -26,8 +26,9 @@ from actors.runtime.specs import (
     affected,
     wants_restart,
 )
+from actors.runtime.subscription import DEFAULT_CAPACITY, Subscription
 from actors.runtime.timers import Timers
-from actors.runtime.tracing import Tracer
+from actors.runtime.tracing import MessageTraced, Tracer
 
 A = TypeVar("A", bound=Actor)
 
@@ -102,13 +103,43 @@ class Supervisor:
             KeyError: There is no such child.
         """
         child = self._children[name]
-        for plan in self._plans:
-            if child in plan.group:
-                plan.group.remove(child)
+        self._take_from_plans(child)
         del self._children[name]
         with trio.CancelScope(shield=True):  # bounded by the child's grace and the deadline of its `on_stop`
             await child.end(final=True)
         child.give_up(ActorState.STOPPED)
+
+    async def replace(self, spec: ChildSpec[A]) -> Ref[A]:
+        """Run the actor of that name by *spec* from now on: its ref, its mailbox and what is queued stay.
+
+        The message in progress is handled to its end first, within the grace of the old spec. It is complete when
+        this returns, even if the caller is cancelled.
+
+        Raises:
+            KeyError: There is no actor of that name.
+            ActorStopped: It has ended for good; stop it by its name and start a new one.
+            InvalidSpec: The mailbox of *spec* is another one.
+            StartFailed: It does not start by *spec*. It is not kept.
+        """
+        child = self._children[spec.name]
+        if not isinstance(child, ActorChild):
+            raise KeyError(spec.name)
+        if child.gone:
+            raise ActorStopped(child.path)
+        child.check_replacement(spec)
+        with trio.CancelScope(shield=True):  # bounded by the grace, the deadline of `on_stop` and `start_seconds`
+            await child.end(final=False)
+            if child.gone:
+                raise ActorStopped(child.path)
+            self._take_from_plans(child)
+            child.waiting()
+            child.replace(spec)
+            await self._launch_first(child)
+        return Ref[A](child.core)
+
+    def trace(self, *, capacity: int = DEFAULT_CAPACITY) -> AbstractContextManager[Subscription[MessageTraced]]:
+        """A record of every message handled in the whole tree while the block runs; costs some microseconds each."""
+        return self._around.tracer.trace(capacity=capacity)
 
     def tree(self) -> TreeNode:
         """This supervisor and all beneath it, as of now."""
@@ -147,10 +178,7 @@ class Supervisor:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                for child in self._staying():  # there are some only when this supervisor itself was restarted
-                    if not self._leave.is_set():
-                        child.prepare_restart()
-                        await self._launch(child)
+                await self._launch_again()
                 started()
                 await self._leave.wait()
                 await self._stop_all()
@@ -175,6 +203,9 @@ class Supervisor:
         if self._nursery is None or self._leave.is_set():
             raise ActorStopped(self.path)
         self._children[child.name] = child
+        await self._launch_first(child)
+
+    async def _launch_first(self, child: Child) -> None:
         child.first_start = True
         try:
             await self._launch(child)
@@ -194,6 +225,16 @@ class Supervisor:
         with trio.CancelScope(shield=True):  # bounded by the deadline of its `on_stop`
             await child.exited.wait()
         child.give_up(ActorState.STOPPED)
+
+    async def _launch_again(self) -> None:
+        """Start the children of the run before; there are some only when this supervisor itself was restarted."""
+        for child in self._staying():
+            if self._leave.is_set():
+                return
+            # One that crashes meanwhile has a plan, which may concern those after it as well.
+            if not (child.alive or child.gone or any(child in plan.group for plan in self._plans)):
+                child.prepare_restart()
+                await self._launch(child)
 
     async def _launch(self, child: Child) -> bool:
         """Start an incarnation and wait until it runs; False if it ended instead."""
@@ -262,6 +303,11 @@ class Supervisor:
         crashed.waiting()
         self._nursery.start_soon(self._carry_out, plan, name=f"{self.path} restart")
 
+    def _take_from_plans(self, child: Child) -> None:
+        for plan in self._plans:
+            if child in plan.group:
+                plan.group.remove(child)
+
     async def _carry_out(self, plan: _Plan) -> None:
         try:
             for earlier in plan.before:
@@ -274,17 +320,18 @@ class Supervisor:
 
     async def _restart(self, plan: _Plan) -> None:
         for child in reversed(plan.group.copy()):
-            if child.alive:
+            if child.alive and child in plan.group:
                 await child.end(final=False)
-                child.waiting()
+                if child in plan.group:  # else somebody stopped or replaced it
+                    child.waiting()
         await trio.sleep_until(plan.due)
         while plan.group:
             child = plan.group[0]
-            if child.gone:
+            if child.gone or child.alive:
                 plan.group.remove(child)
                 continue
             child.prepare_restart()
-            if not await self._launch(child):
+            if not await self._launch(child) and child in plan.group and not child.gone:
                 return  # its end has made a plan of its own
             if child in plan.group:
                 plan.group.remove(child)

@@ -77,7 +77,7 @@ def make_app(
     errors: ErrorTable | None = None,
     bodies: BodyLimits | None = None,
 ) -> HamsterApp:
-    """An application with `/health` and what *registrations* add.
+    """An application with `/`, `/health` and what *registrations* add.
 
     Args:
         registrations: Each adds the routes of one resource.
@@ -99,6 +99,7 @@ def make_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _answer_errors(app, errors or ErrorTable())
+    _register_root(app)
     _register_health(app)
     for register in registrations:
         register(app)
@@ -125,6 +126,16 @@ def request_id() -> str:
     """The id of the current request, which its answer carries and the log should."""
     current = websocket if has_websocket_context() else request
     return current.headers["x-request-id"]
+
+
+def _register_root(app: QuartTrio) -> None:
+    # The contract's keys; there are no documentation pages to point at yet.
+    root = msgspec.json.encode({"message": SERVICE_NAME, "docs": None, "health": "/health"})
+
+    async def get_root() -> Response:
+        return Response(root, content_type="application/json")
+
+    app.add_url_rule("/", "root", get_root, methods=["GET"])
 
 
 def _register_health(app: QuartTrio) -> None:

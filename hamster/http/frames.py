@@ -42,6 +42,7 @@ class Frame:
 
     type: str
     text: str
+    seq: int
     service_id: str | None = None
     alert_level: str | None = None
 
@@ -57,17 +58,24 @@ class FrameMaker:
 
     def frame(self, kind: str, data: object, *, service_id: str | None = None, alert_level: str | None = None) -> Frame:
         """A frame of *kind* with *data*, now."""
-        seq = next(self._seq)
-        text = msgspec.json.encode(
-            {
-                "type": kind,
-                "data": data,
-                "timestamp": self._stamp(datetime.now(UTC)),
-                "id": f"{self._boot}-{seq}",
-                "seq": seq,
-            }
-        ).decode()
-        return Frame(kind, text, service_id, alert_level)
+        return self._frame(next(self._seq), kind, data, service_id, alert_level)
+
+    def lagged(self, missed: int, *, before: Frame) -> Frame:
+        """Tells a client that *missed* frames are missing for it in front of *before*.
+
+        It takes the number of the last one that is missing, so that numbers rise from frame to frame.
+        """
+        return self._frame(before.seq - 1, "lagged", {"missed": missed}, None, None)
+
+    def _frame(self, seq: int, kind: str, data: object, service_id: str | None, alert_level: str | None) -> Frame:
+        whole = {
+            "type": kind,
+            "data": data,
+            "timestamp": self._stamp(datetime.now(UTC)),
+            "id": f"{self._boot}-{seq}",
+            "seq": seq,
+        }
+        return Frame(kind, msgspec.json.encode(whole).decode(), seq, service_id, alert_level)
 
     def of(self, event: Event) -> Iterable[Frame]:
         """The frames that *event* comes to; none when it changes nothing that clients see."""

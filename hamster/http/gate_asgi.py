@@ -15,6 +15,7 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
+from actors.runtime import CORRELATION
 from hamster.server import ClientGone
 
 from . import errors_ko
@@ -84,6 +85,8 @@ class GatedApp:
     ) -> None:
         inner = scope.copy()
         inner["headers"] = _with_request_id(scope["headers"], verdict.request_id)
+        # What this request makes actors do carries its id: in their log lines, and in a trace of their messages.
+        CORRELATION.set(verdict.request_id.decode())
         try:
             await self._app(inner, receive, answer.send)
         except Exception as error:  # Whatever the application raises, the client gets an answer.
@@ -116,6 +119,8 @@ class GatedApp:
             return
         inner = scope.copy()
         inner["headers"] = _with_request_id(scope["headers"], verdict.request_id)
+        # What this request makes actors do carries its id: in their log lines, and in a trace of their messages.
+        CORRELATION.set(verdict.request_id.decode())
         try:
             await self._app(inner, receive, answer.send)
         except Exception as error:  # Whatever the application raises, the client gets an answer.

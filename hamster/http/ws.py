@@ -55,6 +55,7 @@ def greet(client: Client, hub: Hub, system: System) -> None:
 
 async def send_frames(client: Client, hub: Hub) -> None:
     """Send what is queued for *client*. A client that does not read holds up this task alone."""
+    missed = 0
     while True:
         try:
             frames = await client.frames.receive_batch(BATCH)
@@ -62,7 +63,11 @@ async def send_frames(client: Client, hub: Hub) -> None:
             return
         for frame in frames:
             if isinstance(frame, Lagged):
-                frame = hub.maker.frame("lagged", {"missed": frame.missed})
+                missed += frame.missed
+                continue
+            if missed:
+                await websocket.send(hub.maker.lagged(missed, before=frame).text)
+                missed = 0
             await websocket.send(frame.text)
 
 
@@ -110,11 +115,13 @@ def parse(received: str | bytes) -> dict[str, object]:
     Raises:
         BadFrameError: There is none.
     """
+    if isinstance(received, bytes):
+        raise BadFrameError("INVALID_FRAME", errors_ko.WS_NO_TEXT)
     try:
         return msgspec.json.decode(received, type=dict[str, object])
     except msgspec.ValidationError:
         raise BadFrameError("INVALID_FRAME", errors_ko.WS_NO_OBJECT) from None
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise BadFrameError("INVALID_JSON", errors_ko.WS_NO_JSON) from None
 
 

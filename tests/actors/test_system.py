@@ -355,6 +355,7 @@ async def test_nothing_is_left_of_a_system_but_its_files(yard: Yard) -> None:
                 await open_and_leave(settings, *names)
 
 
+@pytest.mark.slow
 async def test_a_lost_keeper_leaves_no_zombie_and_no_open_file(yard: Yard) -> None:
     settings = yard.settings(yard.service("a"))
     with trio.fail_after(PATIENCE):

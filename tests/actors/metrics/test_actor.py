@@ -99,6 +99,7 @@ def failed(service: str, detail: str) -> ServiceEvent:
 # --- sampling ---
 
 
+@pytest.mark.slow
 async def test_samples_come_on_their_grid_and_are_told_shown_and_kept() -> None:
     bus = Bus()
     samples = bus.subscribe(SampleTaken)
@@ -152,6 +153,7 @@ async def test_a_broken_process_table_costs_the_usage_alone(monkeypatch: pytest.
         assert made.ref.statistics().restarts == 0
 
 
+@pytest.mark.slow
 async def test_a_machine_that_hangs_makes_a_gap_and_questions_are_answered_all_the_same() -> None:
     bus, machine = Bus(), Sticking()
     samples, alerts = bus.subscribe(SampleTaken), bus.subscribe(AlertChanged)
@@ -194,6 +196,7 @@ async def test_leaving_does_not_wait_for_a_machine_that_hangs() -> None:
 # --- questions ---
 
 
+@pytest.mark.slow
 async def test_pages_of_the_history_fit_together_and_clearing_says_how_much_there_was() -> None:
     bus = Bus()
     samples = bus.subscribe(SampleTaken)
@@ -210,6 +213,7 @@ async def test_pages_of_the_history_fit_together_and_clearing_says_how_much_ther
         assert made.readings.value.sample == whole.samples[-1], "the newest figures are no history"
 
 
+@pytest.mark.slow
 async def test_a_chart_holds_the_samples_between_two_instants() -> None:
     bus = Bus()
     samples = bus.subscribe(SampleTaken)
@@ -262,6 +266,7 @@ async def test_failures_and_recoveries_of_services_are_counted(yard: Yard) -> No
 # --- crashes ---
 
 
+@pytest.mark.slow
 async def test_a_crash_keeps_the_history_and_misses_no_failure_of_a_service() -> None:
     bus = Bus()
     samples = bus.subscribe(SampleTaken)
@@ -283,6 +288,7 @@ async def test_a_crash_keeps_the_history_and_misses_no_failure_of_a_service() ->
 # --- alerts and health ---
 
 
+@pytest.mark.slow
 async def test_an_alert_is_told_when_it_fires_and_when_it_clears_and_shows_in_the_health() -> None:
     rule = Rule(
         id="full", figure="memory_percent", level="critical", above=90.0, for_s=0.25, clear_below=80.0, clear_for_s=0.0

@@ -31,12 +31,14 @@ from actors.runtime import (
     SupervisorSpec,
     open_supervisor,
 )
-from actors.runtime.core import ActorCore
+from actors.runtime.core import ENDED, ActorCore
 from actors.testing import settle
 from tests.actors.runtime.counter import Add, Counter, Crash, GetTotal, WaitFor
 
 NO_DELAY = Backoff(initial=0.0, maximum=0.0)
 STEPS = 40
+QUIET = 100.0
+"""Seconds after which every delay, start and end is over."""
 Seen = set[tuple[ActorState, ActorState]]
 
 
@@ -109,7 +111,7 @@ def a_child(chance: Random, name: str) -> ChildSpec[Fickle]:
         name,
         lambda: Fickle(chance),
         restart=chance.choice(list(Restart)),
-        mailbox=MailboxOptions(capacity=3, keep=chance.choice(list(KeepOnRestart))),
+        mailbox=MailboxOptions(capacity=3, keep=list(KeepOnRestart)[len(name) % 3]),
         grace=1.0,
         start_seconds=2.0,
         backoff=chance.choice([NO_DELAY, Backoff(initial=2.0, maximum=2.0, at_once=0)]),
@@ -124,7 +126,8 @@ async def one_step(chance: Random, supervisors: list[Supervisor], refs: list[Ref
             case 0:
                 refs.append(await supervisor.start(a_child(chance, name)))
             case 1:
-                await supervisor.stop(chance.choice(supervisor.children or ("nobody",)))
+                name = chance.choice(supervisor.children or ("nobody",))
+                await (supervisor.stop(name) if chance.random() < 0.7 else supervisor.replace(a_child(chance, name)))
             case 2:
                 await trio.sleep(chance.random() * 4.0)
             case choice if refs:
@@ -145,7 +148,9 @@ async def random_lives(chance: Random) -> None:
                 supervisors.append(await root.start_supervisor(spec))
             for number in range(STEPS):
                 await one_step(chance, supervisors, refs, f"child-{number}")
-    assert {ref.state for ref in refs} <= {ActorState.STOPPED, ActorState.FAILED}
+            await trio.sleep(QUIET)
+            assert {ref.state for ref in refs} <= {ActorState.RUNNING, *ENDED}
+    assert {ref.state for ref in refs} <= ENDED
 
 
 def run_lives(seed: int) -> Seen:

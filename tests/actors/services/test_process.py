@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actors import ServiceNotFound, State, open_system
 from actors.services import Board, RestartService, StartService, StopService, Wanted
 from tests.actors.metrics.children import until
-from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Story, Yard, kill_all, seeded
+from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Longest, Story, Yard, kill_all, seeded
 
 # --- starting and stopping ---
 
@@ -57,6 +57,7 @@ async def test_a_stop_leaves_nothing_of_a_service_wherever_it_hid(yard: Yard) ->
             assert "error" not in story.so_far()
 
 
+@pytest.mark.slow
 async def test_who_ignores_term_is_killed_after_its_grace(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", DEAF, stop_grace=0.3))) as system:
@@ -91,12 +92,13 @@ async def test_a_stop_while_it_starts_is_obeyed(yard: Yard) -> None:
             assert story.so_far() == ["stopped"]
 
 
+@pytest.mark.slow
 async def test_a_start_while_it_stops_ends_with_one_new_process(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", DEAF, stop_grace=0.2))) as system:
             await system.services.start("a")
             await until(lambda: yard.log("a") == b"up\n")
-            old = system.services.view("a").pid
+            old = (await system.services.wait_for("a", State.RUNNING)).pid
             await system.services.stop("a")
             accepted = await system.services.start("a")
             assert (accepted.changed, accepted.view.state) == (True, State.STOPPING)
@@ -150,6 +152,7 @@ async def test_a_command_to_nobody_says_so(yard: Yard) -> None:
 # --- crashing ---
 
 
+@pytest.mark.slow
 async def test_a_crash_is_told_with_what_failed_and_repaired_and_told_again(yard: Yard) -> None:
     service = yard.service("a", backoff_initial=0.5, backoff_max=0.5)
     with trio.fail_after(PATIENCE):
@@ -178,6 +181,7 @@ async def test_a_crash_is_told_with_what_failed_and_repaired_and_told_again(yard
             assert story.so_far() == ["started", "error", "recovered"]
 
 
+@pytest.mark.slow
 async def test_every_restart_that_nobody_commanded_is_counted(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a", fatal_failures=10)), random=seeded()) as system:
@@ -200,7 +204,7 @@ async def test_what_a_crash_leaves_behind_is_gone_before_the_next_run(yard: Yard
             await system.services.start("a")
             await until(lambda: len(yard.processes()) == TREE_SIZE)
             old = set(yard.processes())
-            pid = system.services.view("a").pid
+            pid = (await system.services.wait_for("a", State.RUNNING)).pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
             await story.until("recovered")
@@ -245,6 +249,7 @@ async def test_a_start_of_what_runs_forgives_no_failure(yard: Yard) -> None:
                 assert (await story.until("error")).view.state is expected
 
 
+@pytest.mark.slow
 async def test_a_service_that_always_comes_up_and_crashes_later_is_called_fatal_too(yard: Yard) -> None:
     service = yard.shell("a", "sleep 0.15; exit 1", start_seconds=0.05, fatal_failures=3)
     with trio.fail_after(PATIENCE):
@@ -288,6 +293,66 @@ async def test_a_start_during_the_backoff_does_not_wait_for_it(yard: Yard) -> No
             await system.services.start("a")
             view = await system.services.wait_for("a", State.RUNNING)
             assert view.restarts == 0
+
+
+@pytest.mark.slow
+async def test_the_delay_doubles_with_every_failure_up_to_its_limit_and_starts_anew_after_a_healthy_run(
+    yard: Yard,
+) -> None:
+    flag = yard.directory / "works"
+    script = f"test -e {flag} && exec sleep 1000; exit 3"
+    service = yard.shell(
+        "a", script, backoff_initial=0.1, backoff_max=0.4, healthy_seconds=0.2, start_seconds=0.0, fatal_failures=100
+    )
+
+    async def next_delay(story: Story) -> float:
+        error = await story.until("error")
+        assert error.failure is not None
+        assert error.view.next_restart_at is not None
+        return (error.view.next_restart_at - error.failure.at).total_seconds()
+
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service), random=Longest()) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            for longest in (0.1, 0.2, 0.4, 0.4):
+                assert await next_delay(story) == pytest.approx(longest, abs=0.04)
+            flag.touch()
+            view = await system.services.wait_for("a", State.RUNNING)
+            await until(lambda: view.pid in yard.processes("a"))
+            assert view.running_since_clock is not None
+            await trio.sleep_until(view.running_since_clock + 0.25)  # how long it runs is what is tested
+            flag.unlink()
+            pid = system.services.view("a").pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            assert await next_delay(story) == pytest.approx(0.1, abs=0.04)
+
+
+@pytest.mark.parametrize("command", ["start", "restart"])
+@pytest.mark.parametrize("state", [State.EXITED, State.FATAL, State.BACKOFF])
+async def test_a_command_starts_it_again_from_wherever_it_came_to_rest(yard: Yard, state: State, command: str) -> None:
+    flag = yard.directory / "works"
+    code = 0 if state is State.EXITED else 1
+    service = yard.shell(
+        "a",
+        f"test -e {flag} && exec sleep 1000; exit {code}",
+        restart="on-failure",
+        fatal_failures=1 if state is State.FATAL else 5,
+        backoff_initial=600.0,
+        backoff_max=600.0,
+    )
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service), random=Longest()) as system:
+            await system.services.start("a")
+            await system.services.wait_for("a", state)
+            flag.touch()
+            commands = {"start": system.services.start, "restart": system.services.restart}
+            accepted = await commands[command]("a")
+            assert accepted.changed
+            assert accepted.view.state is State.STARTING
+            await system.services.wait_for("a", State.RUNNING)
+            assert len(yard.processes()) == 1
 
 
 async def test_a_program_that_is_not_there_is_a_failure_that_names_it(yard: Yard) -> None:
@@ -344,6 +409,7 @@ async def test_how_a_run_ends_leads_where_the_policy_says(
             assert (view.last_failure is None) == ("error" not in events)
 
 
+@pytest.mark.slow
 async def test_an_expected_end_of_what_always_runs_is_no_failure_and_it_runs_again(yard: Yard) -> None:
     service = yard.shell("a", "sleep 0.1; exit 0", start_seconds=0.02, fatal_failures=1)
     with trio.fail_after(PATIENCE):
@@ -399,6 +465,17 @@ async def test_the_last_line_before_a_crash_is_in_the_log_when_the_crash_is_told
             assert view.lost_output_bytes == 0
 
 
+async def test_output_that_the_log_cannot_take_is_counted_over_all_runs(yard: Yard) -> None:
+    (yard.directory / "data" / "logs" / "a.log").mkdir(parents=True)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.shell("a", "echo 12345; exec sleep 1000"))) as system:
+            await system.services.start("a")
+            await system.services.wait_until(lambda board: board["a"].lost_output_bytes == 6)
+            await system.services.restart("a")
+            await system.services.wait_until(lambda board: board["a"].lost_output_bytes == 12)
+            await system.services.wait_for("a", State.RUNNING)
+
+
 async def test_a_service_has_its_own_environment_and_its_id(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", "echo $HAMSTER_SERVICE $HAMSTER_MARK $PATH"))) as system:
@@ -409,6 +486,7 @@ async def test_a_service_has_its_own_environment_and_its_id(yard: Yard) -> None:
 # --- beside one another ---
 
 
+@pytest.mark.slow
 async def test_services_start_and_stop_while_another_refuses_to_end(yard: Yard) -> None:
     deaf, other = yard.shell("deaf", DEAF, stop_grace=1.0), yard.service("other")
     with trio.fail_after(PATIENCE):

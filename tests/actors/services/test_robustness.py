@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from random import Random
 
 import attrs
 import pytest
@@ -16,7 +15,7 @@ from actors.services import StartService, StopService, Wanted
 from actors.services.keeper import Keeper, Run
 from actors.services.process import ProcessService
 from tests.actors.metrics.children import until
-from tests.actors.services.yard import PATIENCE, Story, Yard, parent_of
+from tests.actors.services.yard import PATIENCE, Longest, Story, Yard, parent_of
 
 POLITE = "trap 'echo goodbye; exit 0' TERM; echo up; while :; do sleep 0.01; done"
 """Says when it is up, and goodbye when it is asked to go."""
@@ -56,13 +55,6 @@ def break_once(monkeypatch: pytest.MonkeyPatch, owner: type[object], method: str
     monkeypatch.setattr(owner, method, broken)
 
 
-class Slowest(Random):
-    """Jitter that always comes out longest."""
-
-    def random(self) -> float:
-        return 0.999
-
-
 async def running(system: System, service: str) -> int:
     """The pid of *service*, once it runs."""
     pid = (await system.services.wait_for(service, State.RUNNING)).pid
@@ -92,9 +84,10 @@ async def test_a_crashed_actor_takes_over_its_running_service_and_watches_on(yar
             await system.services.wait_for("a", State.STOPPED)
 
 
+@pytest.mark.slow
 async def test_what_happens_while_an_actor_is_down_is_dealt_with_once_it_is_back(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.service("a")), random=Slowest()) as system:
+        async with open_system(yard.settings(yard.service("a")), random=Longest()) as system:
             await system.services.start("a")
             pid = await running(system, "a")
             ref = system.services.ref("a")
@@ -111,6 +104,7 @@ async def test_what_happens_while_an_actor_is_down_is_dealt_with_once_it_is_back
             assert yard.processes() == []
 
 
+@pytest.mark.slow
 async def test_an_actor_that_crashes_while_its_service_starts_still_sees_it_come_up(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a", start_seconds=0.3))) as system:
@@ -122,6 +116,7 @@ async def test_an_actor_that_crashes_while_its_service_starts_still_sees_it_come
             assert len(yard.processes()) == 1
 
 
+@pytest.mark.slow
 async def test_an_actor_that_crashes_during_a_backoff_still_starts_its_service_when_it_is_due(yard: Yard) -> None:
     flag = yard.directory / "works"
     script = f"test -e {flag} || exit 3; exec sleep 1000"
@@ -181,6 +176,7 @@ async def test_an_actor_that_crashes_before_its_stop_was_sent_sends_it_again(
             assert yard.processes() == []
 
 
+@pytest.mark.slow
 async def test_an_actor_that_keeps_crashing_takes_no_other_service_with_it(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a"), yard.service("b"))) as system:
@@ -196,6 +192,7 @@ async def test_an_actor_that_keeps_crashing_takes_no_other_service_with_it(yard:
             await system.services.wait_for("b", State.STOPPED)
 
 
+@pytest.mark.slow
 async def test_fifty_actors_that_crash_for_one_reason_all_come_back(yard: Yard) -> None:
     services = [yard.shell(f"s{number}", "exec sleep 1000", autostart=True) for number in range(50)]
     with trio.fail_after(PATIENCE):
@@ -298,6 +295,17 @@ async def test_a_killed_keeper_takes_the_services_down_and_all_of_them_come_back
             assert not new & set(pids.values())
 
 
+async def test_what_is_never_restarted_is_not_run_twice_even_when_we_killed_it(yard: Yard) -> None:
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.shell("a", "echo once; exec sleep 1000", restart="never"))) as system:
+            await system.services.start("a")
+            os.kill(parent_of(await running(system, "a")), signal.SIGKILL)
+            view = await system.services.wait_for("a", State.FATAL)
+            assert view.last_failure is not None
+            assert view.last_failure.reason == "lost"
+        assert yard.log("a") == b"once\n"
+
+
 async def test_a_killed_holder_takes_down_its_own_service_alone(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a"), yard.service("b"))) as system:
@@ -314,6 +322,7 @@ async def test_a_killed_holder_takes_down_its_own_service_alone(yard: Yard) -> N
             assert len(yard.processes("a")) == 1
 
 
+@pytest.mark.slow
 async def test_a_service_that_cannot_be_started_because_of_us_is_tried_until_it_can(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
