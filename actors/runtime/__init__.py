@@ -4,7 +4,7 @@ from actors.runtime.actor import Actor, Context
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
 from actors.runtime.cell import Cell, Changed, Watch
-from actors.runtime.core import CORRELATION, ActorState, ActorStatistics, Down
+from actors.runtime.core import CORRELATION, TRANSITIONS, ActorState, ActorStatistics, Down
 from actors.runtime.errors import (
     ActorCrashed,
     ActorError,
@@ -32,6 +32,7 @@ from actors.runtime.tracing import MessageTraced
 __all__ = [
     "CORRELATION",
     "DEFAULT_ASK_TIMEOUT",
+    "TRANSITIONS",
     "Actor",
     "ActorCrashed",
     "ActorEnded",

@@ -228,7 +228,8 @@ class Incarnation:
                 with trio.fail_after(self.start_seconds):
                     await actor.on_start()
                 core.actor = actor
-                core.state = ActorState.RUNNING
+                if core.state is ActorState.STARTING:  # else it was told to stop meanwhile
+                    core.state = ActorState.RUNNING
                 core.started_at = trio.current_time()
                 started()
                 await self._serve(actor)

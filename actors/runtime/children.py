@@ -10,7 +10,7 @@ import trio
 from actors.runtime.actor import STOP_SECONDS, Incarnation
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
-from actors.runtime.core import ENDED, ActorCore, ActorState, Down, Halt
+from actors.runtime.core import ActorCore, ActorState, Down, Halt
 from actors.runtime.errors import ActorRestarting, InvalidSpec
 from actors.runtime.events import ActorEnded, ActorStarted, TreeNode
 from actors.runtime.mailbox import Mailbox
@@ -46,6 +46,8 @@ class Child(ABC):
         self.alive = False
         self.stopping = False
         """Somebody is ending it and deals with what follows."""
+        self.gone = False
+        """Down for good: nothing that happens to its siblings or its supervisor starts it again."""
         self.first_start = False
         self.exit_error: Exception | None = None
         self.restarts: int = 0
@@ -139,6 +141,13 @@ class ActorChild(Child):
     def grace(self) -> float:
         return self._spec.grace
 
+    def begin(self) -> None:
+        # Not in `run`: a task begins later, and it may be told to stop in between.
+        super().begin()
+        self.core.state = ActorState.STARTING
+        self.core.scope = self.scope
+        self._halt = Halt(self.core)
+
     def check_replacement(self, spec: ChildSpec[Any]) -> None:
         """Refuse a spec that cannot take over from the present one."""
         if spec.mailbox != self._spec.mailbox:
@@ -153,9 +162,6 @@ class ActorChild(Child):
 
     async def run(self) -> None:
         spec, core = self._spec, self.core
-        core.state = ActorState.STARTING
-        core.scope = self.scope
-        self._halt = Halt(core)
         await Incarnation(core, spec.factory, self._around.bus, self._halt, spec.start_seconds).run(self._started)
 
     def _started(self) -> None:
@@ -175,12 +181,15 @@ class ActorChild(Child):
         self.core.mailbox.restart(ActorRestarting(self.path))
 
     def waiting(self) -> None:
+        if self.gone:
+            return
         self.core.state = ActorState.BACKOFF
         self.core.tell_monitors(Down(self.path, self.exit_error, final=False))
 
     def give_up(self, state: ActorState) -> None:
-        if self.core.state in ENDED and self.core.mailbox.closed:
+        if self.gone:
             return
+        self.gone = True
         self.core.state = state
         self.core.mailbox.drop_all("the actor has stopped")
         self.core.tell_monitors(Down(self.path, self.exit_error, final=True))

@@ -2,9 +2,9 @@
 
 import enum
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from types import CoroutineType
+from types import CoroutineType, MappingProxyType
 from typing import Any, TypeGuard
 
 import attrs
@@ -33,6 +33,27 @@ class ActorState(enum.Enum):
 
 
 ENDED = frozenset({ActorState.STOPPED, ActorState.FAILED})
+
+TRANSITIONS: Mapping[tuple[ActorState, ActorState], str] = MappingProxyType(
+    {
+        (ActorState.STOPPED, ActorState.STARTING): "its supervisor starts it",
+        (ActorState.STARTING, ActorState.RUNNING): "on_start is through",
+        (ActorState.STARTING, ActorState.STOPPING): "told to stop",
+        (ActorState.STARTING, ActorState.BACKOFF): "a restart that did not succeed",
+        (ActorState.STARTING, ActorState.FAILED): "its first start did not succeed",
+        (ActorState.STARTING, ActorState.STOPPED): "its start was withdrawn",
+        (ActorState.RUNNING, ActorState.BACKOFF): "it ended and is to be restarted",
+        (ActorState.RUNNING, ActorState.STOPPING): "told to stop, for good or for a sibling's restart",
+        (ActorState.RUNNING, ActorState.STOPPED): "it stopped itself and is not restarted",
+        (ActorState.RUNNING, ActorState.FAILED): "it crashed and is not restarted",
+        (ActorState.STOPPING, ActorState.STOPPED): "stopped for good",
+        (ActorState.STOPPING, ActorState.BACKOFF): "stopped for a restart",
+        (ActorState.BACKOFF, ActorState.STARTING): "the delay is over",
+        (ActorState.BACKOFF, ActorState.STOPPED): "told to stop",
+        (ActorState.BACKOFF, ActorState.FAILED): "its supervisor was given up",
+    }
+)
+"""Where an actor can go from where, and why. `STOPPED` leads on only at its very beginning."""
 
 
 @attrs.frozen
