@@ -50,6 +50,8 @@ class ServiceRecord:
     """A new run starts as soon as nothing is left of this one."""
     up_after_failure: Failure | None = None
     """It was down by this failure; said as a recovery once it is up."""
+    caused_by: str | None = None
+    """The correlation id of the command that is being carried out."""
     commanded_restart: bool = False
     """It was told to restart; said once it is up."""
     attempts: int = 0

@@ -1,8 +1,10 @@
 """The process kind with real processes: starting, stopping, output, and many at a time."""
 
+import logging
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trio
@@ -10,7 +12,8 @@ import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors import ServiceNotFound, State, open_system
+from actors import ProcessOptions, ServiceEvent, ServiceNotFound, ServiceSettings, State, SystemSettings, open_system
+from actors.runtime import CORRELATION
 from actors.services import Board, RestartService, StartService, StopService, Wanted
 from tests.actors.metrics.children import until
 from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Story, Yard, kill_all, seeded
@@ -277,3 +280,40 @@ async def storm(yard: Yard, steps: list[tuple[str, str]]) -> None:
                 await until(lambda name=name, living=living: len(yard.processes(name)) == living)
             assert settled(system.services.board.value)
     assert yard.processes() == []
+
+
+async def test_what_a_command_causes_carries_its_correlation_to_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "actors.services")
+    seen: list[tuple[str, str | None]] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append((record.getMessage().partition(" ")[0], CORRELATION.get()))
+
+    keep = Keep()
+    logging.getLogger("actors.services").addHandler(keep)
+    service = ServiceSettings(id="one", process=ProcessOptions(command="sleep 100", start_seconds=0.05))
+    try:
+        with trio.fail_after(20):
+            async with open_system(SystemSettings(data_dir=tmp_path, services=[service])) as system:
+                await system.services.wait_for("one", State.RUNNING)
+                with system.bus.subscribe(ServiceEvent) as events:
+                    token = CORRELATION.set("request-7")
+                    await system.services.restart("one")
+                    CORRELATION.reset(token)
+                    event = await events.receive()
+                assert isinstance(event, ServiceEvent)
+                assert event.event_type == "restarted"
+    finally:
+        logging.getLogger("actors.services").removeHandler(keep)
+    assert seen == [
+        ("service.starting", None),
+        ("service.running", None),
+        ("service.stopping", "request-7"),
+        ("service.starting", "request-7"),
+        ("service.running", "request-7"),
+        ("service.stopping", None),
+        ("service.stopped", None),
+    ]
