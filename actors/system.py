@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -16,9 +16,11 @@ from actors.runtime import (
     Bus,
     Cell,
     ChildSpec,
+    MessageTraced,
     Ref,
     Restart,
     RestartIntensity,
+    Subscription,
     Supervisor,
     SupervisorSpec,
     TreeNode,
@@ -30,6 +32,9 @@ from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
 
 log = logging.getLogger("actors.system")
+
+DEFAULT_TRACE = 10_000
+"""Records that a reader of a trace may be behind."""
 
 ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
@@ -74,6 +79,10 @@ class System:
     def tree(self) -> TreeNode:
         """Every supervisor and actor with its state and statistics, as of now."""
         return self._root.tree()
+
+    def trace(self, *, capacity: int = DEFAULT_TRACE) -> AbstractContextManager[Subscription[MessageTraced]]:
+        """A record of every message that any actor handles while the block runs."""
+        return self._root.trace(capacity=capacity)
 
     @property
     def stopping(self) -> bool:

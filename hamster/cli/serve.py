@@ -10,7 +10,7 @@ from actors.setting_rules import SettingsError
 from hamster.cli.common import USAGE, config_option, data_dir_option, fail
 from hamster.cli.running import Running, run_until_told
 from hamster.config import ConfigError, HamsterConfig, default_source, load_config
-from hamster.data_dir import resolve_data_dir
+from hamster.runtime_file import resolve_data_dir
 
 
 @click.command()

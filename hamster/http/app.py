@@ -16,7 +16,7 @@ from . import errors_ko
 from .bodies import BodyLimits
 from .errors_ko import ErrorTable
 from .gate import Gate
-from .gate_asgi import GatedApp, StoppingSwitch
+from .gate_asgi import GatedApp, StoppingSwitch, only_client_gone
 from .incoming import decode_json
 from .problems import HttpProblem, InvalidRequest
 
@@ -77,7 +77,7 @@ def make_app(
     errors: ErrorTable | None = None,
     bodies: BodyLimits | None = None,
 ) -> HamsterApp:
-    """An application with `/health` and what *registrations* add.
+    """An application with `/`, `/health` and what *registrations* add.
 
     Args:
         registrations: Each adds the routes of one resource.
@@ -99,6 +99,7 @@ def make_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _answer_errors(app, errors or ErrorTable())
+    _register_root(app)
     _register_health(app)
     for register in registrations:
         register(app)
@@ -127,6 +128,16 @@ def request_id() -> str:
     return current.headers["x-request-id"]
 
 
+def _register_root(app: QuartTrio) -> None:
+    # The contract's keys; there are no documentation pages to point at yet.
+    root = msgspec.json.encode({"message": SERVICE_NAME, "docs": None, "health": "/health"})
+
+    async def get_root() -> Response:
+        return Response(root, content_type="application/json")
+
+    app.add_url_rule("/", "root", get_root, methods=["GET"], strict_slashes=True)
+
+
 def _register_health(app: QuartTrio) -> None:
     health = msgspec.json.encode({"status": "healthy", "service": SERVICE_NAME, "version": API_VERSION})
 
@@ -145,6 +156,8 @@ def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
                 return _error_response(error.status, error.detail, error.headers)
             case HTTPException():
                 return _http_exception(error)
+            case _ if only_client_gone(error):
+                return _error_response(503)  # nobody is there to get it, and nothing went wrong
             case _:
                 found = table.find(error)
         if found is not None:
