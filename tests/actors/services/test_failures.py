@@ -147,15 +147,22 @@ async def test_a_stop_ends_fatal(yard: Yard) -> None:
 
 
 async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> None:
-    service = yard.service("a", "false", backoff_initial=600.0, backoff_max=600.0)
+    flag = yard.directory / "works"
+    script = f"test -e {flag} || exit 3; exec sleep 1000"
+    service = yard.shell("a", script, backoff_initial=600.0, backoff_max=600.0)
     with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service), random=seeded()) as system:
+        async with open_system(yard.settings(service), random=Longest()) as system:
+            story = Story.of(system.bus)
             await system.services.start("a")
             await system.services.wait_for("a", State.BACKOFF)
             asked = trio.current_time()
             assert (await system.services.stop("a")).view.next_restart_at is None
             await system.services.wait_for("a", State.STOPPED)
             assert trio.current_time() - asked < 2.0
+            flag.touch()
+            await system.services.start("a")
+            await story.until("started")
+            assert story.so_far() == ["error", "stopped", "started"], "a stop ends the failure: nothing recovered"
 
 
 async def test_a_start_during_the_backoff_does_not_wait_for_it(yard: Yard) -> None:
@@ -296,6 +303,22 @@ async def test_an_expected_end_of_what_always_runs_is_no_failure_and_it_runs_aga
             board = await system.services.wait_until(lambda board: board["a"].restarts >= 3)
             assert board["a"].last_failure is None
             assert "error" not in story.so_far()
+
+
+async def test_a_commanded_restart_is_told_once_and_what_comes_by_itself_is_none(yard: Yard) -> None:
+    flag = yard.directory / "stays"
+    flag.touch()
+    service = yard.shell("a", f"while test -e {flag}; do sleep 0.01; done", start_seconds=0.0)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service)) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            await system.services.wait_for("a", State.RUNNING)
+            await system.services.restart("a")
+            await story.until("restarted")
+            flag.unlink()
+            await story.until("started")
+            assert story.so_far()[:3] == ["started", "restarted", "started"]
 
 
 async def test_a_run_that_was_up_before_anybody_looked_was_up(yard: Yard) -> None:

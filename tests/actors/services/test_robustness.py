@@ -335,6 +335,7 @@ async def test_what_is_never_restarted_is_not_run_twice_even_when_we_killed_it(y
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", "echo once; exec sleep 1000", restart="never"))) as system:
             await system.services.start("a")
+            await until(lambda: yard.log("a") == b"once\n")
             os.kill(parent_of(await running(system, "a")), signal.SIGKILL)
             view = await system.services.wait_for("a", State.FATAL)
             assert view.last_failure is not None
