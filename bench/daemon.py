@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LAUNCH_SECONDS = 20.0
 """For a supervisor to come up, and for all its services to be executed: many times what any needs."""
 
+ANSWER_SECONDS = 60.0
+"""For a supervisor to answer a command: some stop one service after the other."""
+
 END_SECONDS = 10.0
 """For a supervisor to end that was told to; then it is killed."""
 

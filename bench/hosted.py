@@ -1,6 +1,7 @@
 """Supervisors of ours that are measured: a process that is told over a pipe, and the product as it is."""
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Generator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from bench.daemon import Daemon, Launch, Plan, Service, end, popen
+from bench.daemon import ANSWER_SECONDS, Daemon, Launch, Plan, Service, end, popen
 from hamster.defaults import contract_services
 
 
@@ -40,6 +41,8 @@ class Hosted:
             )
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], ANSWER_SECONDS)[0]:
+            raise RuntimeError(f"the supervisor did not answer {word!r} within {ANSWER_SECONDS:g} s; see its stderr")
         answer = self.process.stdout.readline().strip()
         if answer != word:
             raise RuntimeError(

@@ -105,10 +105,11 @@ def helpers(daemon: int, services: Iterable[int]) -> list[int]:
     own: list[int] = []
     left = [daemon]
     while left:
-        for child in psutil.Process(left.pop()).children():
-            if child.pid not in theirs:
-                own.append(child.pid)
-                left.append(child.pid)
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(left.pop()).children():
+                if child.pid not in theirs:
+                    own.append(child.pid)
+                    left.append(child.pid)
     return own
 
 

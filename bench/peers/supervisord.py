@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from bench.daemon import LAUNCH_SECONDS, Daemon, Plan, Service, popen
+from bench.daemon import ANSWER_SECONDS, LAUNCH_SECONDS, Daemon, Plan, Service, popen
 from bench.question import Absent
 
 HEAD = """
@@ -132,4 +132,5 @@ class _UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(ANSWER_SECONDS)
         self.sock.connect(str(self._path))
