@@ -44,6 +44,7 @@ class Context:
         self._timers = core.timers
         self._nursery = nursery
         self._owned_timers: list[Timer] = []
+        self._prune_at = 16
         self._watched: list[ActorCore] = []
         self.bus = bus
 
@@ -113,8 +114,10 @@ class Context:
         self._nursery.cancel_scope.cancel()
 
     def _own(self, timer: Timer) -> Timer:
-        self._owned_timers = [kept for kept in self._owned_timers if kept.active]
         self._owned_timers.append(timer)
+        if len(self._owned_timers) > self._prune_at:  # doubled each time, so that many timers cost no more each
+            self._owned_timers = [kept for kept in self._owned_timers if kept.active]
+            self._prune_at = 2 * len(self._owned_timers) + 16
         return timer
 
     def _teller(self, make: Callable[[Tick], Message[Any, None]]) -> Callable[[Tick, Callable[[], None]], bool]:

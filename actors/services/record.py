@@ -75,7 +75,10 @@ class ServiceRecord:
 
     def change(self, **changes: object) -> None:
         """Change what the board says of it."""
-        self.board.put(attrs.evolve(self.view, **changes))
+        view = self.view
+        # Compared first: most looks change nothing, and making a view costs more than looking at one.
+        if any(getattr(view, name) != value for name, value in changes.items()):
+            self.board.put(attrs.evolve(view, **changes))
 
     def end_run(self) -> None:
         """Ask the run to end, if there is one. Asking again changes nothing."""
