@@ -1,5 +1,6 @@
 """`/ws`: what happens, the moment it happens."""
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
@@ -38,7 +39,7 @@ def register(app: QuartTrio, system: System, hub: Hub) -> None:
         try:
             greet(client, hub, system)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(send_frames, client, hub)
+                nursery.start_soon(send_frames, client, hub, websocket.send)
                 await receive_frames(client, hub, system)
         finally:
             hub.leave(client)
@@ -54,7 +55,7 @@ def greet(client: Client, hub: Hub, system: System) -> None:
         client.answer(hub.maker.status_update(view))
 
 
-async def send_frames(client: Client, hub: Hub) -> None:
+async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[None]]) -> None:
     """Send what is queued for *client*. A client that does not read holds up this task alone."""
     missed = 0
     while True:
@@ -67,9 +68,9 @@ async def send_frames(client: Client, hub: Hub) -> None:
                 missed += frame.missed
                 continue
             if missed:
-                await websocket.send(hub.maker.lagged(missed, before=frame).text)
+                await send(hub.maker.lagged(missed, before=frame).text)
                 missed = 0
-            await websocket.send(frame.text)
+            await send(frame.text)
 
 
 async def receive_frames(client: Client, hub: Hub, system: System) -> None:
