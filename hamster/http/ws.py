@@ -1,5 +1,6 @@
 """`/ws`: what happens, the moment it happens."""
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
@@ -12,7 +13,6 @@ from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.frames import ALERT_LEVELS, EVENT_TYPES, Frame
 from hamster.http.live import Client, Hub, Interest
-from hamster.server import ClientGone
 
 SERVER_VERSION = "1.0.0"
 FEATURES = ("status_update", "service_event", "alert", "services_update", "metrics_update", "subscribe", "filters")
@@ -39,7 +39,7 @@ def register(app: QuartTrio, system: System, hub: Hub) -> None:
         try:
             greet(client, hub, system)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(send_frames, client, hub)
+                nursery.start_soon(send_frames, client, hub, websocket.send)
                 await receive_frames(client, hub, system)
         finally:
             hub.leave(client)
@@ -55,7 +55,7 @@ def greet(client: Client, hub: Hub, system: System) -> None:
         client.answer(hub.maker.status_update(view))
 
 
-async def send_frames(client: Client, hub: Hub) -> None:
+async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[None]]) -> None:
     """Send what is queued for *client*. A client that does not read holds up this task alone."""
     missed = 0
     while True:
@@ -68,12 +68,9 @@ async def send_frames(client: Client, hub: Hub) -> None:
                 missed += frame.missed
                 continue
             if missed:
-                await websocket.send(hub.maker.lagged(missed, before=frame).text)
+                await send(hub.maker.lagged(missed, before=frame).text)
                 missed = 0
-            try:
-                await websocket.send(frame.text)
-            except ClientGone:
-                return  # whoever receives sees it leave, too
+            await send(frame.text)
 
 
 async def receive_frames(client: Client, hub: Hub, system: System) -> None:
