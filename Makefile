@@ -2,7 +2,7 @@
 # Needs Python 3.11 or later, git and make. Everything else is installed, locked, into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench setup lock format clean
+.PHONY: help demo test check static bench setup lock format clean
 
 # The first interpreter that runs and is new enough; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -25,12 +25,14 @@ demo: $(RUN)
 test: $(DEV)
 	$(BIN)/python -m pytest $(ARGS)
 
-#: make check   format, lint, types, tests
-check: $(DEV)
+#: make check   format, lint, types, and the tests
+check: static test
+
+#: make static  format, lint and types
+static: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest $(ARGS)
 
 #: make bench   measure what is claimed, as ratios against a peer in the same run  (ARGS="actors --quick" and so on)
 bench: $(BENCH)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -12,25 +12,38 @@ import trio
 from actors.metrics.actor import MetricsActor, new_record
 from actors.metrics.messages import MetricsQuestions, Readings
 from actors.runtime import (
+    Backoff,
     Bus,
     Cell,
     ChildSpec,
+    MessageTraced,
     Ref,
     Restart,
     RestartIntensity,
+    Subscription,
     Supervisor,
     SupervisorSpec,
     TreeNode,
     open_supervisor,
 )
+from actors.runtime.groups import unwrap
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
 
 log = logging.getLogger("actors.system")
 
+DEFAULT_TRACE = 10_000
+"""Records that a reader of a trace may be behind."""
+
+ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
+"""Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
+
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
-"""A domain is given up after this many crashes: many services may crash once for one reason."""
+"""A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
+
+SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
+"""Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
 @attrs.frozen
@@ -67,6 +80,10 @@ class System:
         """Every supervisor and actor with its state and statistics, as of now."""
         return self._root.tree()
 
+    def trace(self, *, capacity: int = DEFAULT_TRACE) -> AbstractContextManager[Subscription[MessageTraced]]:
+        """A record of every message that any actor handles while the block runs."""
+        return self._root.trace(capacity=capacity)
+
     @property
     def stopping(self) -> bool:
         """Whether services are being stopped because the system ends."""
@@ -91,8 +108,9 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
     Services are stopped in parallel within the longest of their graces, then the actors in reverse order, and last
-    the keeper, with whatever might be left. It installs no signal handlers, and several can be open at a time, each
-    with its own data directory.
+    the keeper, with whatever might be left. That holds too when the block is left by an exception, which passes as
+    it is, or by a cancellation. It installs no signal handlers, and several can be open at a time, each with its
+    own data directory.
 
     Args:
         settings: What to run.
@@ -102,26 +120,66 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
         OSError: The data directory cannot be made.
     """
     await trio.to_thread.run_sync(_make_directories, settings.logs_dir)
-    random = random or Random()  # noqa: S311 - jitter is no secret
+    life = _Life()
+    try:
+        async with trio.open_nursery() as nursery:
+            # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
+            nursery.start_soon(_live, life, settings, random or Random(), name="system")  # noqa: S311 - no secret
+            try:
+                await life.open.wait()
+                yield life.system
+            finally:
+                if life.open.is_set():
+                    with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
+                        await life.system.stop_services()
+                life.leave.set()
+    except BaseExceptionGroup as group:
+        single = unwrap(group)
+    else:
+        return
+    raise single  # outside the handler, which would put the group into its context
+
+
+@attrs.define(eq=False)
+class _Life:
+    """Between the block of `open_system` and the task in which everything lives."""
+
+    open: trio.Event = attrs.field(factory=trio.Event)
+    leave: trio.Event = attrs.field(factory=trio.Event)
+    made: System | None = None
+
+    @property
+    def system(self) -> System:
+        assert self.made is not None  # noqa: S101 - set before `open` is
+        return self.made
+
+
+async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
+    """The resources and the tree of actors until the block is left.
+
+    Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
+    would be there to stop the services properly. Opening waits for nothing but the start of our own actors, and
+    leaving has deadlines of its own.
+    """
     bus = Bus()
-    async with (
-        open_keeper() as keeper,
-        open_supervisor("system", intensity=DOMAIN_INTENSITY, bus=bus, random=random) as root,
-    ):
-        services = Services(settings.services, bus)
-        metrics = await _open_metrics(root, settings, services, bus)
-        await _open_services(root, settings, services, keeper, random)
-        system = System(settings, bus, root, keeper, services, metrics)
-        try:
-            yield system
-        finally:
-            with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
-                await system.stop_services()
+    with trio.CancelScope(shield=True):
+        async with (
+            open_keeper() as keeper,
+            open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
+        ):
+            services = Services(settings.services, bus)
+            metrics = await _open_metrics(root, settings, services, bus)
+            await _open_services(root, settings, services, keeper, random)
+            life.made = System(settings, bus, root, keeper, services, metrics)
+            life.open.set()
+            await life.leave.wait()
 
 
 async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Services, bus: Bus) -> Metrics:
-    domain = await root.start_supervisor(_domain("metrics"))
-    record = new_record(settings.metrics)
+    # Temporary: if it gives up it stays down, told as `ActorFailed`; it never takes another domain with it.
+    spec = SupervisorSpec("metrics", intensity=DOMAIN_INTENSITY, restart=Restart.TEMPORARY)
+    domain = await root.start_supervisor(spec)
+    record = new_record(settings.metrics, bus)
 
     def make() -> MetricsActor:
         return MetricsActor(record, settings.metrics, settings.data_dir, services.board, bus)
@@ -132,13 +190,11 @@ async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Se
 async def _open_services(
     root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random
 ) -> None:
-    domain = await root.start_supervisor(_domain("services"))
+    # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
+    # would run on unwatched.
+    intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * max(1, len(settings.services)), DOMAIN_INTENSITY.period)
+    domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
     await services.open(domain, keeper, settings.logs_dir, random)
-
-
-def _domain(name: str) -> SupervisorSpec:
-    # Temporary: a domain that gives up stays down and is told as `ActorFailed`; it never takes another with it.
-    return SupervisorSpec(name, intensity=DOMAIN_INTENSITY, restart=Restart.TEMPORARY)
 
 
 def _make_directories(logs: Path) -> None:

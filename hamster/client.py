@@ -1,19 +1,24 @@
 """A typed client of a running WatchHamster, used by the command line, the tests and whoever likes."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import attrs
 import httpx
 import msgspec
 import trio
-import trio_websocket
+
+if TYPE_CHECKING:
+    from trio_websocket import WebSocketConnection
 
 T = TypeVar("T")
 
 ANSWER_SECONDS = 10.0
 """How long an answer may take, beyond what the request itself asks to wait."""
+LARGEST_FRAME = 16 * 1024 * 1024
+"""Bytes: a list of ten thousand services is sent in one."""
 
 
 @attrs.frozen
@@ -26,11 +31,13 @@ class Service:
     status: str
     uptime: int | None
     last_error: str | None
+    config: dict[str, object]
     state: str
     kind: str
     available: bool
     pid: int | None
     restarts: int
+    health: str
     wanted: str
     next_restart_at: str | None
     cpu_percent: float | None
@@ -60,6 +67,40 @@ class _Results:
 
 
 @attrs.frozen
+class ActorFigures:
+    """An actor's counts, durations in seconds."""
+
+    sent: int
+    handled: int
+    crashed: int
+    interrupted: int
+    abandoned: int
+    expired: int
+    dead_lettered: int
+    queued: int
+    capacity: int
+    peak: int
+    oldest_age: float | None
+    busy_for: float | None
+    wait_p50: float | None
+    wait_p99: float | None
+
+
+@attrs.frozen
+class ActorNode:
+    """A supervisor or an actor, and what is beneath it."""
+
+    path: str
+    name: str
+    kind: str
+    state: str
+    restarts: int
+    uptime: float | None
+    statistics: ActorFigures | None
+    children: "list[ActorNode]"
+
+
+@attrs.frozen
 class Frame:
     """A frame of `/ws`."""
 
@@ -84,6 +125,15 @@ class ServerUnreachable(Exception):
         self.why = why
 
 
+class UnexpectedAnswer(Exception):
+    """Something answers at the address, but not as WatchHamster does."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"what answers at {url} is no WatchHamster, or one of another version: {why}")
+        self.url = url
+        self.why = why
+
+
 class RequestRefused(Exception):
     """The server answered with an error; `detail` is its sentence."""
 
@@ -104,9 +154,17 @@ class HamsterClient:
         """All services, in the order of the configuration."""
         return await self._request("GET", "/api/services/", list[Service])
 
+    async def services_json(self) -> list[dict[str, object]]:
+        """All services with every key that the server sends."""
+        return await self._request("GET", "/api/services/", list[dict[str, object]])
+
     async def service(self, service_id: str) -> Service:
-        """One service."""
-        return await self._request("GET", f"/api/services/{service_id}", Service)
+        """One service.
+
+        Raises:
+            RequestRefused: 404, there is no such service.
+        """
+        return await self._request("GET", f"/api/services/{quote(service_id, safe='')}", Service)
 
     async def command(self, action: str, service_id: str, *, wait: float = 0.0) -> Answer:
         """`start`, `stop` or `restart`; with *wait* seconds, answered when it has come to its end.
@@ -115,7 +173,11 @@ class HamsterClient:
             RequestRefused: 404, there is no such service; 409, it cannot, or has not in time.
         """
         return await self._request(
-            "POST", f"/api/services/{service_id}/{action}", Answer, parameters={"wait": wait}, wait=wait
+            "POST",
+            f"/api/services/{quote(service_id, safe='')}/{quote(action, safe='')}",
+            Answer,
+            parameters={"wait": wait},
+            wait=wait,
         )
 
     async def batch(self, action: str, *patterns: str) -> list[Result]:
@@ -127,18 +189,42 @@ class HamsterClient:
         """The newest sample."""
         return await self._request("GET", "/api/metrics/", dict[str, object])
 
+    async def actors(self) -> ActorNode:
+        """The tree of actors."""
+        return await self._request("GET", "/api/actors", ActorNode)
+
     @asynccontextmanager
     async def events(self, *event_types: str) -> AsyncGenerator["Events", None]:
-        """The frames of `/ws` while the block runs: all default types, or those named."""
+        """The frames of `/ws` while the block runs: all default types, or those named.
+
+        Raises:
+            ServerUnreachable: Nothing answers, or not with a WebSocket.
+        """
+        async with AsyncExitStack() as stack:
+            connection = await self._connect(stack)
+            if event_types:
+                wanted = {"type": "subscribe", "data": {"event_types": event_types}}
+                await connection.send_message(msgspec.json.encode(wanted).decode())
+            yield Events(self.url, connection)
+
+    async def _connect(self, stack: AsyncExitStack) -> "WebSocketConnection":
+        # Imported here: most commands need no WebSocket, and its library takes as long to import as all of theirs.
+        import trio_websocket
+
         address = f"ws{self.url.removeprefix('http')}/ws"
         try:
-            async with trio_websocket.open_websocket_url(address, connect_timeout=ANSWER_SECONDS) as connection:
-                if event_types:
-                    wanted = {"type": "subscribe", "data": {"event_types": event_types}}
-                    await connection.send_message(msgspec.json.encode(wanted).decode())
-                yield Events(connection)
-        except (trio_websocket.HandshakeError, OSError) as error:
-            raise ServerUnreachable(self.url, str(error) or type(error).__name__) from None
+            opening = trio_websocket.open_websocket_url(
+                address,
+                connect_timeout=ANSWER_SECONDS,
+                # A server that ends closes its sockets without waiting for us for long: nor do we.
+                disconnect_timeout=1.0,
+                max_message_size=LARGEST_FRAME,
+            )
+            return await stack.enter_async_context(opening)
+        except trio_websocket.ConnectionRejected as error:
+            raise ServerUnreachable(self.url, f"no WebSocket there, status {error.status_code}") from None
+        except (trio_websocket.HandshakeError, OSError, ValueError) as error:
+            raise ServerUnreachable(self.url, str(error.__cause__ or error) or type(error).__name__) from None
 
     async def _request(
         self,
@@ -160,31 +246,40 @@ class HamsterClient:
                     content=content,
                     headers=None if content is None else {"Content-Type": "application/json"},
                 )
-        except (httpx.HTTPError, trio.TooSlowError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
             raise ServerUnreachable(self.url, str(error) or "no answer in time") from None
         if answer.is_success:
-            return msgspec.json.decode(answer.content, type=kind)
+            return self._decoded(answer.content, kind)
+        raise RequestRefused(answer.status_code, self._decoded(answer.content, _Problem).detail)
+
+    def _decoded(self, content: bytes, kind: type[T]) -> T:
         try:
-            detail = msgspec.json.decode(answer.content, type=_Problem).detail
-        except msgspec.DecodeError:
-            detail = answer.reason_phrase
-        raise RequestRefused(answer.status_code, detail)
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UnexpectedAnswer(self.url, str(error)) from None
 
 
 class Events:
     """Frames as they come; an async iterator that ends with the connection."""
 
-    def __init__(self, connection: trio_websocket.WebSocketConnection) -> None:
+    def __init__(self, url: str, connection: "WebSocketConnection") -> None:
+        self._url = url
         self._connection = connection
 
     def __aiter__(self) -> "Events":
         return self
 
     async def __anext__(self) -> Frame:
+        from trio_websocket import ConnectionClosed  # as in `HamsterClient.events`
+
         try:
-            return msgspec.json.decode(await self._connection.get_message(), type=Frame)
-        except trio_websocket.ConnectionClosed:
+            message = await self._connection.get_message()
+        except ConnectionClosed:
             raise StopAsyncIteration from None
+        try:
+            return msgspec.json.decode(message, type=Frame)
+        except msgspec.DecodeError as error:
+            raise UnexpectedAnswer(self._url, str(error)) from None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The data directory: where it is, what is in it, and that only one WatchHamster uses it."""
+"""The data directory: what is in it, and that only one WatchHamster uses it."""
 
 import os
 import stat
@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
-
-import platformdirs
 
 from actors.settings import LOGS
 from hamster.file_lock import try_lock, unlock
@@ -37,11 +35,6 @@ class DataDirInUse(DataDirError):
         super().__init__(data_dir, reason)
         self.pid = pid
         self.url = url
-
-
-def resolve_data_dir(path: Path | None) -> Path:
-    """*path*, or the user's data directory for WatchHamster where None; absolute. Nothing is made yet."""
-    return (path or platformdirs.user_data_path("hamster", appauthor=False)).absolute()
 
 
 def prepare_data_dir(data_dir: Path) -> Path:

@@ -1,49 +1,54 @@
 """Our own log, `watchhamster.log`, and what of it is shown on the terminal."""
 
 import logging
-import logging.handlers
-import queue
+import os
 from collections.abc import Generator
-from contextlib import contextmanager
-from datetime import datetime, tzinfo
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TextIO
 
+from actors.runtime import CORRELATION
+from hamster.console import Console
+from hamster.line_writer import LineWriter
+
 FILE_NAME = "watchhamster.log"
-CAPACITY = 10_000
-"""Records that may wait for a slow disk."""
 LOGGERS = ("actors", "hamster")
 
 
 class LineFormatter(logging.Formatter):
-    """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one."""
+    """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one.
+
+    What a request caused has its id behind the thread: `[module:line thread request_id]`.
+    """
 
     def __init__(self, zone: tzinfo | None) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s [%(module)s:%(lineno)d %(threadName)s] %(message)s")
+        place = "[%(module)s:%(lineno)d %(threadName)s%(correlation)s]"
+        super().__init__(f"%(asctime)s %(levelname)s %(name)s {place} %(message)s", defaults={"correlation": ""})
         self._zone = zone
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         """The record's time in our zone."""
-        moment = datetime.fromtimestamp(record.created, self._zone)
-        return (moment if self._zone else moment.astimezone()).isoformat(timespec="milliseconds")
+        return datetime.fromtimestamp(record.created, UTC).astimezone(self._zone).isoformat(timespec="milliseconds")
 
 
-class BoundedQueueHandler(logging.handlers.QueueHandler):
-    """Hands records to the writing thread; never waits. What does not fit is counted and said later."""
+class LineHandler(logging.Handler):
+    """Hands formatted records to a writer that never waits."""
 
-    def __init__(self, records: "queue.Queue[object]") -> None:
-        super().__init__(records)
-        self.dropped = 0
+    def __init__(self, lines: LineWriter | Console, formatter: logging.Formatter, level: int = logging.NOTSET) -> None:
+        super().__init__(level)
+        self.setFormatter(formatter)
+        self._lines = lines
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Queue *record*, or count it."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue *record*, with what it is a consequence of."""
+        correlation = CORRELATION.get()
+        if correlation:
+            record.correlation = f" {correlation}"
         try:
-            if self.dropped:
-                self.queue.put_nowait(_dropped(self.dropped))
-                self.dropped = 0
-            self.queue.put_nowait(record)
-        except queue.Full:
-            self.dropped += 1
+            self._lines.line(self.format(record))
+        except Exception:  # a record that cannot be formatted is a mistake, but never the program's end
+            self.handleError(record)
 
 
 @contextmanager
@@ -62,37 +67,67 @@ def own_log(
     Raises:
         OSError: The file cannot be opened.
     """
-    file = logging.FileHandler(logs_dir / FILE_NAME, encoding="utf-8")
-    file.setFormatter(LineFormatter(zone))
-    targets: list[logging.Handler] = [file]
-    if terminal is not None:
-        stream = logging.StreamHandler(terminal)
-        stream.setLevel(shown)
-        stream.setFormatter(LineFormatter(zone))
-        targets.append(stream)
-    records: queue.Queue[object] = queue.Queue(CAPACITY)
-    handler = BoundedQueueHandler(records)
-    listener = logging.handlers.QueueListener(records, *targets, respect_handler_level=True)
+    formatter = LineFormatter(zone)
+    with ExitStack() as stack:
+        file = stack.enter_context(_opened(logs_dir / FILE_NAME, formatter))
+        handlers = [LineHandler(file, formatter)]
+        if terminal is not None:
+            handlers.append(LineHandler(stack.enter_context(Console(terminal)), formatter, shown))
+        with _attached(handlers, level):
+            yield
+
+
+@contextmanager
+def _opened(path: Path, formatter: logging.Formatter) -> Generator[LineWriter, None, None]:
+    """A writer that appends to the file at *path*."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    cut = False  # a full disk took only the beginning of the last line
+
+    def write(text: str) -> None:
+        nonlocal cut
+        line = f"\n{text}\n" if cut else f"{text}\n"
+        left = memoryview(line.encode("utf-8", errors="backslashreplace"))
+        while left:
+            written = os.write(fd, left)
+            left = left[written:]
+            cut = bool(left)
+
+    writer = LineWriter(write, notice=lambda count: formatter.format(_dropped(count)), name="own log")
+    try:
+        with writer:
+            yield writer
+    finally:
+        if writer.ended:
+            os.close(fd)  # else the thread is still at it: the number must not become another file's
+
+
+@contextmanager
+def _attached(handlers: list[LineHandler], level: int) -> Generator[None, None, None]:
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.setLevel(level)
         logger.propagate = False
-        logger.addHandler(handler)
-    listener.start()
+        for handler in handlers:
+            logger.addHandler(handler)
     try:
         yield
     finally:
         for logger, (old_level, propagate) in zip(loggers, before, strict=True):
-            logger.removeHandler(handler)
+            for handler in handlers:
+                logger.removeHandler(handler)
             logger.setLevel(old_level)
             logger.propagate = propagate
-        listener.stop()
-        for target in targets:
-            target.close()
 
 
 def _dropped(count: int) -> logging.LogRecord:
     return logging.LogRecord(
-        "hamster.own_log", logging.ERROR, __file__, 0, "log.records_dropped count=%d reason=slow_disk", (count,), None
+        "hamster.own_log",
+        logging.ERROR,
+        __file__,
+        0,
+        "log.records_dropped count=%d reason=slow_or_full_disk",
+        (count,),
+        None,
     )

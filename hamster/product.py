@@ -1,9 +1,8 @@
 """The whole product for the time of a block: the actors, and the server in front of them."""
 
-import importlib.metadata
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 
 import attrs
@@ -12,7 +11,7 @@ import trio
 from actors.runtime.groups import unwrap
 from actors.settings import SystemSettings
 from actors.system import System, open_system
-from hamster.http import metrics, services, ws
+from hamster.http import actors, metrics, services, ws
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
@@ -23,14 +22,6 @@ from hamster.server import Server, open_server
 from hamster.server_settings import ServerSettings
 
 
-def product_version() -> str:
-    """The version of what is installed."""
-    try:
-        return importlib.metadata.version("watchhamster")
-    except importlib.metadata.PackageNotFoundError:
-        return "0+unknown"  # run from a checkout that was not installed
-
-
 @attrs.frozen
 class Hamster:
     """A running WatchHamster."""
@@ -39,6 +30,16 @@ class Hamster:
     """Where it listens, without a trailing slash; the first of its addresses."""
     system: System
     server: Server
+    _stopping: StoppingSwitch
+
+    async def stop_services(self) -> None:
+        """Answer changes with 503 from now on, and stop all services, in parallel; reads and sockets go on.
+
+        Leaving the block does it, too. Takes at most the longest grace of a service and some seconds.
+        """
+        if not self._stopping.on:
+            self._stopping.on = True
+            await self.system.stop_services()
 
 
 @asynccontextmanager
@@ -57,6 +58,17 @@ async def open_hamster(
         sockets: Listening, of `hamster.server.bind_sockets`; closed when the block is left.
     """
     stopping = StoppingSwitch()
+    with ExitStack() as opened:
+        for listener in sockets:
+            opened.callback(listener.close)  # the server closes them, too; but only if we come that far
+        async with _open_hamster(system, server, sockets, stopping) as hamster:
+            yield hamster
+
+
+@asynccontextmanager
+async def _open_hamster(
+    system: SystemSettings, server: ServerSettings, sockets: Sequence[socket.socket], stopping: StoppingSwitch
+) -> AsyncGenerator[Hamster, None]:
     async with open_system(system) as running:
         zone = zone_of(system.zone)
         stamp = stamper(zone)
@@ -65,6 +77,7 @@ async def open_hamster(
             [
                 partial(services.register, system=running, stamp=stamp),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
+                partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),
             ],
             gate=Gate(gate_settings(server)),
@@ -74,12 +87,12 @@ async def open_hamster(
             background(hub.run, name="websocket hub"),
             open_server(app, sockets=sockets, error_answer=wire_error) as serving,
         ):
+            hamster = Hamster(serving.url, running, serving, stopping)
             try:
-                yield Hamster(serving.url, running, serving)
+                yield hamster
             finally:
-                stopping.on = True
                 with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
-                    await running.stop_services()
+                    await hamster.stop_services()
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import attrs
+import platformdirs
 import psutil
 
 from hamster.file_lock import try_lock, unlock
@@ -51,6 +52,11 @@ class RuntimeFile:
     token: str = attrs.field(factory=lambda: secrets.token_urlsafe(32), repr=False)
     started_at: dt.datetime
     version: str
+
+
+def resolve_data_dir(path: Path | None) -> Path:
+    """*path*, or the user's data directory for WatchHamster where None; absolute. Nothing is made yet."""
+    return (path or platformdirs.user_data_path("hamster", appauthor=False)).absolute()
 
 
 def runtime_path(data_dir: Path) -> Path:

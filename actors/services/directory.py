@@ -1,13 +1,14 @@
 """All services of a system: one actor each, found by id."""
 
-from collections.abc import Callable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from random import Random
 
 import trio
 
-from actors.runtime import Bus, Cell, Changed, ChildSpec, Message, Ref, Supervisor
+from actors.runtime import ActorError, ActorState, Bus, Cell, Changed, ChildSpec, Ref, Supervisor
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper
 from actors.services.messages import (
@@ -22,12 +23,17 @@ from actors.services.messages import (
     State,
     StopService,
 )
-from actors.services.process import ProcessService
+from actors.services.process import ProcessService, end_unattended
 from actors.services.record import BoardWriter, new_record
 from actors.settings import ServiceSettings
 
+log = logging.getLogger("actors.services")
+
 SHUT_DOWN_MARGIN = 4.0
 """Seconds beyond the longest grace that a shutdown may take: a holder that does not answer is killed after 2."""
+
+SHUT_DOWN_ANSWER = 1.0
+"""Seconds that a service's actor has to take the shutdown: well within the margin, so that another way is left."""
 
 
 class Services:
@@ -39,6 +45,11 @@ class Services:
             service.id: ServiceView(service, available=service.kind == "process") for service in self._settings.values()
         }
         self._writer = BoardWriter(views, bus)
+        self._records = {
+            service.id: new_record(service, service.process, self._writer)
+            for service in self._settings.values()
+            if service.process is not None
+        }
         self._refs: dict[str, Ref[ServiceCommands]] = {}
 
     @property
@@ -127,27 +138,38 @@ class Services:
                 self._refs[settings.id].tell(StartService())
 
     async def shut_down(self) -> None:
-        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin."""
-        graces = [settings.process.stop_grace for settings in self._settings.values() if settings.process]
-        with trio.move_on_after(max(graces, default=0.0) + SHUT_DOWN_MARGIN):
+        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
+
+        A service whose actor is down is stopped as well.
+        """
+        longest = max((record.options.stop_grace for record in self._records.values()), default=0.0)
+        with trio.move_on_after(longest + SHUT_DOWN_MARGIN) as bound:
             async with trio.open_nursery() as nursery:
-                for ref in self._refs.values():
-                    nursery.start_soon(_send, ref, ShutDown())
-            await self.wait_until(all_stopped)
+                for service in self._refs:
+                    nursery.start_soon(self._shut_down, service)
+        if bound.cancelled_caught:
+            left = [service for service, view in self._writer.cell.value.items() if view.state is not State.STOPPED]
+            log.error("services.shutdown_cut_off services=%s next=kill", ",".join(left))
+
+    async def _shut_down(self, service: str) -> None:
+        ref, record = self._refs[service], self._records.get(service)
+        if record is None:
+            return  # nothing of it ever runs
+        record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
+        if ref.state is ActorState.RUNNING:
+            try:
+                await ref.ask(ShutDown(), timeout=SHUT_DOWN_ANSWER)
+                await self.wait_for(service, State.STOPPED)
+            except ActorError as error:
+                log.error("services.shutdown_unanswered service=%s error=%s next=stop_it_directly", service, error)
+            else:
+                return
+        await end_unattended(record)
 
     def _factory(
         self, settings: ServiceSettings, keeper: Keeper, logs_dir: Path, random: Random
     ) -> "Callable[[], ProcessService] | Callable[[], IdleService]":
-        if settings.process is None:
+        record = self._records.get(settings.id)
+        if record is None:
             return lambda: IdleService(settings, self._writer)
-        record = new_record(settings, settings.process, self._writer)
         return lambda: ProcessService(record, keeper, logs_dir, random)
-
-
-def all_stopped(board: Mapping[str, ServiceView]) -> bool:
-    """Whether nothing of any service is left."""
-    return all(view.state is State.STOPPED for view in board.values())
-
-
-async def _send(ref: Ref[ServiceCommands], message: Message[ServiceCommands, None]) -> None:
-    await ref.send(message)

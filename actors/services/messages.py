@@ -24,7 +24,7 @@ class State(enum.Enum):
     EXITED = "exited"
     """It ended as expected and is not started again."""
     FATAL = "fatal"
-    """It failed too often; only a command starts it again."""
+    """It failed too often, or once where it is never restarted; only a command starts it again."""
 
 
 class Wanted(enum.Enum):

@@ -11,13 +11,20 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import Actor, Backoff, Message
-from actors.services.keeper import Keeper, KeeperClosed, KeeperUnavailable, Phase, ProcessSpec, Run, RunStatus
+from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
+from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, ProcessSpec, Run, RunStatus
 from actors.services.messages import Accepted, Failure, State, Wanted
 from actors.services.record import ServiceRecord
 from actors.services.rules import Action, Event, judge, transition, wanted_after
 
 log = logging.getLogger("actors.services")
+
+SETTLED = frozenset({State.RUNNING, State.STOPPED, State.EXITED, State.FATAL})
+"""Where a command has come to its end."""
+
+
+LOST = ("holder lost", "keeper lost")
+"""What `RunStatus.error` says of a run that was killed with what watched it: our failure, not the service's."""
 
 
 @attrs.frozen
@@ -41,16 +48,31 @@ class ProcessService(Actor):
         self._keeper = keeper
         self._logs_dir = logs_dir
         self._random = random
-        self._shutting_down = False
+        self._alarm: Timer | None = None
         options = record.options
         self._backoff = Backoff(
             options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds
         )
 
     async def on_start(self) -> None:
-        # After a crash of this actor: timers are gone, the run is not.
-        self._arm_timers()
+        self._resume()
+        if self._record.shutting_down:
+            await self.shut_down()
+        self._set_alarm()
         self.context.tell(_LookAtRun())
+
+    def _resume(self) -> None:
+        """Begin anew what an earlier incarnation may have died in the middle of."""
+        record = self._record
+        match record.view.state:
+            case State.STARTING if record.run_ended:
+                record.spawn_waits = True
+            case State.STOPPING:
+                record.end_run()
+            case State.BACKOFF if record.due_at is None:
+                record.due_at = trio.current_time()
+            case _:
+                pass  # the run, or its end, is there to be looked at
 
     # -- commands
 
@@ -64,23 +86,24 @@ class ProcessService(Actor):
         return await self._command(Event.RESTART)
 
     async def shut_down(self) -> None:
-        self._shutting_down = True
-        wanted = self._record.view.wanted
-        await self._command(Event.STOP)
-        self._record.change(wanted=wanted)
+        self._record.shutting_down = True
+        await self._happen(Event.STOP)  # before any look, which might start what is due
+        await self.look()
 
     async def _command(self, event: Event) -> Accepted:
         await self.look()
         record = self._record
         before = record.view
-        if event is not Event.STOP:
-            if self._shutting_down:
-                return Accepted(before, changed=False)
-            record.failures.clear()
-            record.attempts = 0
-        record.commanded_restart = event is Event.RESTART and before.state in (State.STARTING, State.RUNNING)
-        record.change(wanted=wanted_after(before.wanted, event))
-        await self._happen(event)
+        if event is not Event.STOP and record.shutting_down:
+            return Accepted(before, changed=False)
+        wanted = wanted_after(before.wanted, event)
+        if (transition(before.state, event).state, wanted) != (before.state, before.wanted):
+            record.caused_by = CORRELATION.get()
+            record.commanded_restart = event is Event.RESTART and before.state in (State.STARTING, State.RUNNING)
+            if event is not Event.STOP:
+                record.failures.clear()
+                record.attempts = 0
+        await self._happen(event, wanted=wanted)
         await self.look()
         after = record.view
         return Accepted(after, changed=(after.state, after.wanted) != (before.state, before.wanted))
@@ -89,6 +112,14 @@ class ProcessService(Actor):
 
     async def look(self) -> None:
         """Deal with whatever the run and the timers have come to since the last look."""
+        # Until a command has come to its end, what happens is its consequence.
+        token = CORRELATION.set(CORRELATION.get() or self._record.caused_by)
+        try:
+            await self._look()
+        finally:
+            CORRELATION.reset(token)
+
+    async def _look(self) -> None:
         record = self._record
         run = record.run
         if run is not None:
@@ -98,28 +129,30 @@ class ProcessService(Actor):
         if record.due_at is not None and trio.current_time() >= record.due_at:
             record.due_at = None
             await self._happen(Event.DUE)
-        if record.spawn_waits and self._gone():
+        if record.spawn_waits and record.gone:
             record.spawn_waits = False
             await self._spawn()
-        if record.view.state is State.STOPPING and self._gone():
-            up = record.view.wanted is Wanted.UP and not self._shutting_down
+        if record.view.state is State.STOPPING and record.gone:
+            up = record.view.wanted is Wanted.UP and not record.shutting_down
             await self._happen(Event.GONE_WANTED if up else Event.GONE)
+        self._set_alarm()
 
     async def _look_at_run(self, run: Run) -> None:
         record, status = self._record, run.status
-        if status.phase is Phase.RUNNING:
+        over = status.phase in (Phase.EXITED, Phase.EMPTY)
+        if status.started_at is not None:
             record.change(
                 pid=status.pid,
                 running_since=record.view.running_since or datetime.now(UTC),
                 running_since_clock=status.started_at,
             )
-            if trio.current_time() >= (status.started_at or 0.0) + record.options.start_seconds:
+            # Judged by when it ended: this look may be late.
+            if lived(status, record.options.start_seconds, trio.current_time()):
                 await self._came_up()
-            else:
-                self._arm_timers()
-        elif status.phase in (Phase.EXITED, Phase.EMPTY):
-            record.run_ended = True
+        if over:
             await self._ended(status, pid=None, running_since=None, running_since_clock=None)
+            # Only now: had the lines above crashed, the next incarnation would find the end still to be dealt with.
+            record.run_ended = True
 
     async def _came_up(self) -> None:
         record = self._record
@@ -135,22 +168,27 @@ class ProcessService(Actor):
         record.up_after_failure = None
         record.commanded_restart = False
 
-    async def _ended(self, status: RunStatus, **also: object) -> None:
-        """Deal with the end of a run; *also* changes in the view with it."""
+    async def _ended(self, status: RunStatus, *, ours: bool = False, **also: object) -> None:
+        """Deal with the end of a run.
+
+        Args:
+            status: How it ended.
+            ours: It failed by what we are, not by what it is: tried again without end.
+            also: Changes in the view with it.
+        """
         record, now = self._record, trio.current_time()
         state = record.view.state
         if state not in (State.STARTING, State.RUNNING):
             record.change(**also)
             return  # it was told to end
         verdict = judge(record.options, exit_code=status.exit_code, started=state is State.RUNNING)
+        counted = verdict.failure and not ours and status.error not in LOST
+        event = verdict.event(too_often=counted and not record.failures.allow(now))
         failure = _failure(status) if verdict.failure else None
-        if status.started_at is not None and now - status.started_at >= record.options.healthy_seconds:
-            record.attempts = 0
-        event = Event.AGAIN if verdict.again else Event.DONE
         if failure is not None:
             also["last_failure"] = record.up_after_failure = failure
-            if verdict.again and not record.failures.allow(now):
-                event = Event.GIVE_UP
+        if lived(status, record.options.healthy_seconds, now):
+            record.attempts = 0
         level = logging.INFO if failure is None else logging.WARNING
         log.log(level, "service.exited service=%s how=%r next=%s", record.settings.id, describe(status), event.value)
         await self._happen(event, **also)
@@ -179,12 +217,14 @@ class ProcessService(Actor):
             self._end()
         if following.state is State.STOPPED and old is not State.STOPPED:
             record.board.tell("stopped", record.settings.id)
+        if record.view.state in SETTLED:
+            record.caused_by = None
 
     # -- actions
 
     async def _spawn_when_gone(self) -> None:
         self._record.due_at = None
-        if self._gone():
+        if self._record.gone:
             await self._spawn()
         else:
             self._record.spawn_waits = True
@@ -193,11 +233,17 @@ class ProcessService(Actor):
         record = self._record
         service = record.settings.id
         try:
-            run = await self._keeper.start(service, self._spec(), self._run_changed)
-        except (KeeperUnavailable, KeeperClosed, OSError) as error:
-            # No process, no run: the same as a command that could not be executed.
+            # The task that follows the run outlives what caused it, and keeps the context it was started with.
+            token = CORRELATION.set(None)
+            try:
+                run = await self._keeper.start(service, self._spec(), self._run_changed)
+            finally:
+                CORRELATION.reset(token)
+        except (InvalidSpec, KeeperClosed, OSError) as error:
+            # No process, no run: the same as a command that could not be executed. `KeeperUnavailable`, an OSError
+            # like any other here, is no fault of the service.
             log.error("service.spawn_failed service=%s error=%s", service, error)
-            await self._ended(RunStatus(Phase.EMPTY, error=str(error)))
+            await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=not isinstance(error, InvalidSpec))
             return
         if record.run is not None:
             record.lost_output_before += record.run.status.lost_output_bytes
@@ -210,28 +256,27 @@ class ProcessService(Actor):
         delay = self._backoff.delay(record.attempts, self._random)
         record.attempts += 1
         record.due_at = trio.current_time() + delay
-        self._arm_timers()
         return delay
 
     def _end(self) -> None:
-        record, options = self._record, self._record.options
+        record = self._record
         record.due_at = None
         record.spawn_waits = False
         record.up_after_failure = None
-        if record.run is not None and not self._gone():
-            record.run.stop(signal=signal.Signals[options.stop_signal], grace=options.stop_grace)
+        record.end_run()
 
-    def _gone(self) -> bool:
-        """Nothing of the last run is left."""
-        return self._record.run is None or self._record.run.status.phase is Phase.EMPTY
-
-    def _arm_timers(self) -> None:
+    def _set_alarm(self) -> None:
+        """Be woken when the delay is over, or when the run has been alive for long enough."""
         record = self._record
-        if record.due_at is not None:
-            self.context.at(record.due_at, lambda _: _LookAtRun())
-        run = record.run
-        if run is not None and run.status.started_at is not None and record.view.state is State.STARTING:
-            self.context.at(run.status.started_at + record.options.start_seconds, lambda _: _LookAtRun())
+        due = record.due_at
+        started_at = None if record.run is None else record.run.status.started_at
+        if record.view.state is State.STARTING and not record.run_ended and started_at is not None:
+            due = started_at + record.options.start_seconds
+        if self._alarm is not None:
+            if self._alarm.active and self._alarm.due == due:
+                return
+            self._alarm.cancel()
+        self._alarm = None if due is None else self.context.at(due, lambda _: _LookAtRun())
 
     def _run_changed(self, run: Run) -> None:
         """Called by the keeper's client; never waits. With a full mailbox the next message looks."""
@@ -248,9 +293,29 @@ class ProcessService(Actor):
         )
 
 
+async def end_unattended(record: ServiceRecord) -> None:
+    """Stop a service whose actor does not take messages, for good; returns once nothing of it is left."""
+    record.due_at, record.spawn_waits = None, False
+    record.end_run()
+    if record.run is not None:
+        await record.run.wait(Phase.EMPTY)
+    record.run_ended = True
+    if record.view.state is not State.STOPPED:
+        record.change(state=State.STOPPED, pid=None, running_since=None, running_since_clock=None, next_restart_at=None)
+        record.board.tell("stopped", record.settings.id)
+
+
 def environment(ours: Mapping[str, str], added: Mapping[str, str], service: str) -> dict[str, str]:
     """The whole environment of a service: ours, its own id, and what its settings add."""
     return {**ours, "HAMSTER_SERVICE": service, **added}
+
+
+def lived(status: RunStatus, seconds: float, now: float) -> bool:
+    """Whether a run was executed and has been alive for *seconds*, or was when it ended. *now* is Trio's clock."""
+    if status.started_at is None:
+        return False
+    seen_at = now if status.exited_at is None else status.exited_at
+    return seen_at >= status.started_at + seconds
 
 
 def describe(status: RunStatus) -> str:
@@ -269,7 +334,7 @@ def _failure(status: RunStatus) -> Failure:
         return Failure("signal", describe(status), now, signal=name)
     if status.exit_code is not None:
         return Failure("exit", describe(status), now, exit_code=status.exit_code)
-    reason = "lost" if status.error in ("holder lost", "keeper lost") else "spawn"
+    reason = "lost" if status.error in LOST else "spawn"
     return Failure(reason, describe(status), now)
 
 

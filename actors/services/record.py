@@ -1,5 +1,6 @@
 """What is remembered of a service beside its actor, so that a restarted actor goes on where the last one was."""
 
+import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -8,7 +9,7 @@ import attrs
 
 from actors.runtime import Bus, Cell
 from actors.runtime.specs import RestartIntensity, RestartWindow
-from actors.services.keeper import Run
+from actors.services.keeper import Phase, Run
 from actors.services.messages import Board, EventType, Failure, ServiceChanged, ServiceEvent, ServiceView
 from actors.settings import ProcessOptions, ServiceSettings
 
@@ -49,6 +50,8 @@ class ServiceRecord:
     """A new run starts as soon as nothing is left of this one."""
     up_after_failure: Failure | None = None
     """It was down by this failure; said as a recovery once it is up."""
+    caused_by: str | None = None
+    """The correlation id of the command that is being carried out."""
     commanded_restart: bool = False
     """It was told to restart; said once it is up."""
     attempts: int = 0
@@ -57,15 +60,30 @@ class ServiceRecord:
     """When the delay before the next run is over, on Trio's clock."""
     lost_output_before: int = 0
     """Bytes that earlier runs' logs could not take."""
+    shutting_down: bool = False
+    """Everything stops: nothing is started any more, whatever is wanted."""
 
     @property
     def view(self) -> ServiceView:
         """What the board says of it."""
         return self.board.cell.value[self.settings.id]
 
+    @property
+    def gone(self) -> bool:
+        """Nothing of the last run is left."""
+        return self.run is None or self.run.status.phase is Phase.EMPTY
+
     def change(self, **changes: object) -> None:
         """Change what the board says of it."""
-        self.board.put(attrs.evolve(self.view, **changes))
+        view = self.view
+        # Compared first: most looks change nothing, and making a view costs more than looking at one.
+        if any(getattr(view, name) != value for name, value in changes.items()):
+            self.board.put(attrs.evolve(view, **changes))
+
+    def end_run(self) -> None:
+        """Ask the run to end, if there is one. Asking again changes nothing."""
+        if self.run is not None and not self.gone:
+            self.run.stop(signal=signal.Signals[self.options.stop_signal], grace=self.options.stop_grace)
 
 
 def new_record(settings: ServiceSettings, options: ProcessOptions, board: BoardWriter) -> ServiceRecord:

@@ -19,9 +19,9 @@ class Event(enum.Enum):
     AGAIN = "again"
     """Its run ended and is to be repeated after a delay."""
     DONE = "done"
-    """Its run ended and is not to be repeated."""
+    """Its run ended as expected and is not to be repeated."""
     GIVE_UP = "give_up"
-    """Its run ended once too often."""
+    """Its run failed, once too often or where once is too often."""
     DUE = "due"
     """The delay is over."""
     GONE = "gone"
@@ -133,7 +133,13 @@ class Verdict:
     again: bool
     """It is started again, unless it failed too often."""
     failure: bool
-    """It counts as a failure."""
+    """It is a failure, and told as one."""
+
+    def event(self, *, too_often: bool) -> Event:
+        """What happens to the service. A failure that nobody repairs is given up, not done."""
+        if self.again:
+            return Event.GIVE_UP if self.failure and too_often else Event.AGAIN
+        return Event.GIVE_UP if self.failure else Event.DONE
 
 
 def judge(options: ProcessOptions, *, exit_code: int | None, started: bool) -> Verdict:

@@ -1,27 +1,70 @@
 """The command line: `hamster`."""
 
+import importlib
+
 import click
 
-from hamster.cli.config import config
-from hamster.cli.demo import demo
-from hamster.cli.serve import serve
-from hamster.cli.services import restart, start, status, stop
-from hamster.cli.watch import watch
-from hamster.product import product_version
+from hamster.console import reserve_standard_files
 
-__all__ = ["cli", "main"]
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS = {
+    "serve": ("serve", "Run WatchHamster in the foreground."),
+    "demo": ("demo", "Run WatchHamster with something to watch."),
+    "status": ("services", "Show the services."),
+    "start": ("services", "Start services."),
+    "stop": ("services", "Stop services."),
+    "restart": ("services", "Restart services."),
+    "watch": ("watch", "Print what happens, the moment it happens."),
+    "actors": ("actors", "Show the tree of actors."),
+    "config": ("config", "Look at the configuration."),
+}
+"""By name: the module here that has the command, and its line in the help."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(product_version(), prog_name="hamster")
+class LazyGroup(click.Group):
+    """Imports a command when it is asked for: the server takes a second to import, and `status` needs none of it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which somebody new meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"hamster.cli.{COMMANDS[cmd_name][0]}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from hamster.version import product_version
+
+        click.echo(f"hamster, version {product_version()}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """WatchHamster: supervises services, samples the machine, and tells you the moment something happens."""
 
 
-for command in (serve, demo, status, start, stop, restart, watch, config):
-    cli.add_command(command)
-
-
 def main() -> None:
     """What the `hamster` command runs."""
+    reserve_standard_files()
     cli()

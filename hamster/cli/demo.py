@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 import trio
 
+from actors.metrics import Usage
 from actors.runtime import Lagged
 from actors.services import ServiceChanged, ServiceEvent, ServiceView, State
 from hamster.cli.common import FAILED, data_dir_option
 from hamster.cli.running import Running, run_until_told
-from hamster.cli.tables import service_row, table
+from hamster.cli.tables import Row, table
 from hamster.config import HamsterConfig
 from hamster.defaults import contract_services
 from hamster.demo.services import demo_services
@@ -100,6 +101,22 @@ async def narrate(running: Running) -> int:
             if line is not None:
                 console.line(line)
     return 0
+
+
+def service_row(view: ServiceView, usage: Usage | None) -> Row:
+    """A row from what the actors know."""
+    since = view.running_since_clock
+    return Row(
+        id=view.id,
+        status=view.state.value,
+        state=view.state.value,
+        pid=view.pid,
+        uptime=None if since is None else int(trio.current_time() - since),
+        restarts=view.restarts,
+        cpu_percent=None if usage is None else usage.cpu_percent,
+        memory_bytes=None if usage is None else usage.memory_bytes,
+        last_error=None if view.last_failure is None else view.last_failure.detail,
+    )
 
 
 def introduction(url: str, data_dir: Path) -> list[str]:

@@ -14,17 +14,22 @@ from typing import NoReturn
 import attrs
 import trio
 
+from actors.services.keeper import KeeperUnavailable
 from hamster.cli.common import fail, run
 from hamster.config import HamsterConfig
-from hamster.console import Console
+from hamster.console import Console, is_terminal
 from hamster.data_dir import DataDirError, DataDirLock, prepare_data_dir
 from hamster.http.times import zone_of
 from hamster.own_log import own_log
-from hamster.product import Hamster, open_hamster, product_version
-from hamster.runtime_file import RuntimeFile, published
-from hamster.server import bind_sockets
+from hamster.product import Hamster, open_hamster
+from hamster.runtime_file import RuntimeFile, RuntimeFileError, published
+from hamster.server import BindError, StartupFailed, bind_sockets
+from hamster.version import product_version
 
 log = logging.getLogger("hamster")
+
+EXPECTED = (BindError, StartupFailed, RuntimeFileError, KeeperUnavailable)
+"""Errors that are one sentence for the user, never a traceback."""
 
 
 @attrs.frozen
@@ -35,8 +40,16 @@ class Running:
     data_dir: Path
     console: Console
     """For lines on stdout."""
-    stop: trio.Event
-    """Set it to end."""
+
+
+class Orders:
+    """What signals and the parent say; they may come before there is a WatchHamster to tell."""
+
+    def __init__(self) -> None:
+        self.stop = trio.Event()
+        """Set: end."""
+        self.kill: Callable[[], None] | None = None
+        """Kills what the services run."""
 
 
 Work = Callable[[Running], Awaitable[int]]
@@ -69,25 +82,30 @@ def run_until_told(
         except OSError as error:
             fail(f"our own log cannot be written: {error}; see the data directory's permissions and the disk")
         console = stack.enter_context(Console(sys.stdout))
-        run(lambda: _serve(config, data_dir, work, console, exit_with_parent=exit_with_parent))
+        run(lambda: _serve(config, data_dir, work, console, exit_with_parent=exit_with_parent), expected=EXPECTED)
 
 
 async def _serve(config: HamsterConfig, data_dir: Path, work: Work, console: Console, *, exit_with_parent: bool) -> int:
     for warning in config.warnings:
         log.warning("config.warning %s", warning)
-    sockets = await bind_sockets(config.server.host, config.server.port)
+    orders = Orders()
     code = 0
     async with trio.open_nursery() as nursery:
+        # First of all: a signal in the middle of the start ends what was started, too.
+        await nursery.start(_watch_signals, orders)
+        if exit_with_parent:
+            nursery.start_soon(_watch_stdin, orders.stop)
+        sockets = await bind_sockets(config.server.host, config.server.port)
         async with open_hamster(config.system(data_dir), config.server, sockets=sockets) as hamster:
-            running = Running(hamster, data_dir, console, trio.Event())
-            await nursery.start(_watch_signals, running)
-            if exit_with_parent:
-                nursery.start_soon(_watch_stdin, running.stop)
+            running = Running(hamster, data_dir, console)
+            orders.kill = hamster.system.kill_services
             runtime = RuntimeFile(url=hamster.url, started_at=datetime.now(UTC), version=product_version())
             with published(data_dir, runtime):
                 _announce(running, config.server.port)
-                code = await _until_stopped(running, work)
+                code = await _until_stopped(running, work, orders.stop)
                 log.info("hamster.stopping")
+                # Within the block: whoever looks for us meanwhile finds us, and sees the services stop.
+                await hamster.stop_services()
         nursery.cancel_scope.cancel()
     log.info("hamster.stopped exit_code=%d", code)
     return code
@@ -96,28 +114,28 @@ async def _serve(config: HamsterConfig, data_dir: Path, work: Work, console: Con
 def _announce(running: Running, port: int) -> None:
     hamster = running.hamster
     log.info("hamster.listening url=%s pid=%d data_dir=%s", hamster.url, os.getpid(), running.data_dir)
-    if port == 0 or not sys.stdout.isatty():
+    if port == 0 or not is_terminal(sys.stdout):
         running.console.line(json.dumps({"event": "listening", "url": hamster.url}))
     else:
         running.console.line(f"WatchHamster listens on {hamster.url}, data in {running.data_dir}; Ctrl-C ends it")
 
 
-async def _until_stopped(running: Running, work: Work) -> int:
+async def _until_stopped(running: Running, work: Work, stop: trio.Event) -> int:
     code = 0
 
     async def run_work() -> None:
         nonlocal code
         code = await work(running)
-        running.stop.set()
+        stop.set()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_work)
-        await running.stop.wait()
+        await stop.wait()
         nursery.cancel_scope.cancel()
     return code
 
 
-async def _watch_signals(running: Running, *, task_status: trio.TaskStatus[None]) -> None:
+async def _watch_signals(orders: Orders, *, task_status: trio.TaskStatus[None]) -> None:
     count = 0
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
@@ -126,10 +144,10 @@ async def _watch_signals(running: Running, *, task_status: trio.TaskStatus[None]
             name = signal.Signals(number).name
             if count == 1:
                 log.info("hamster.signal signal=%s next=shut_down", name)
-                running.stop.set()
-            elif count == 2:
+                orders.stop.set()
+            elif count == 2 and orders.kill is not None:
                 log.warning("hamster.signal signal=%s next=kill_services", name)
-                running.hamster.system.kill_services()
+                orders.kill()
             else:
                 os._exit(128 + number)  # the keeper sees us gone and ends what is left
 

@@ -1,6 +1,5 @@
 """`hamster status`, `start`, `stop` and `restart`."""
 
-import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -8,11 +7,10 @@ from pathlib import Path
 import click
 import msgspec
 import trio
-from rich.console import Console
 
-from hamster.cli.common import FAILED, data_dir_option, fail, run, url_option, with_client
-from hamster.cli.tables import client_row, rich_table, table
-from hamster.client import HamsterClient, RequestRefused, Service
+from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, fail, run, url_option, with_client
+from hamster.cli.tables import client_row, rich_table, show
+from hamster.client import HamsterClient, RequestRefused, ServerUnreachable, Service
 
 DEFAULT_WAIT = 15.0
 """Seconds a command waits for its end: a service has 10 to stop and a second to start."""
@@ -36,13 +34,13 @@ def status(ids: tuple[str, ...], as_json: bool, url: str | None, data_dir: Path 
     """Show the services: all of them, or those named (* and ? match)."""
 
     async def work(client: HamsterClient) -> int:
-        services = chosen(await client.services(), ids)
         if as_json:
-            click.echo(msgspec.json.format(msgspec.json.encode(services), indent=2).decode())
-        elif sys.stdout.isatty():
-            Console().print(rich_table([client_row(service) for service in services]))
-        else:
-            click.echo(table([client_row(service) for service in services]))
+            rows = {str(row.get("id")): row for row in await client.services_json()}
+            shown = [rows[service_id] for service_id in chosen(tuple(rows), ids)]
+            click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+            return 0
+        services = of_ids(await client.services(), ids)
+        show(rich_table([client_row(service) for service in services]))
         return 0
 
     run(lambda: with_client(url, data_dir, work))
@@ -65,20 +63,25 @@ stop = _command("stop", "Stop services: those named (* and ? match), or all.")
 restart = _command("restart", "Restart services: those named (* and ? match), or all that can run here.")
 
 
-def chosen(services: Sequence[Service], patterns: Sequence[str]) -> list[Service]:
-    """Those of *services* that *patterns* name, in their order; all without patterns. Exits for one that names none."""
+def chosen(ids: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Those of *ids* that *patterns* name, in their order; all without patterns. Exits for one that names none."""
     for pattern in patterns:
-        if not any(fnmatchcase(service.id, pattern) for service in services):
-            known = ", ".join(service.id for service in services)
-            fail(f"there is no service {pattern!r}; the services are: {known}")
+        if not any(fnmatchcase(service_id, pattern) for service_id in ids):
+            fail(f"there is no service {pattern!r}; the services are: {', '.join(ids)}")
     if not patterns:
-        return list(services)
-    return [service for service in services if any(fnmatchcase(service.id, pattern) for pattern in patterns)]
+        return list(ids)
+    return [service_id for service_id in ids if any(fnmatchcase(service_id, pattern) for pattern in patterns)]
+
+
+def of_ids(services: Sequence[Service], patterns: Sequence[str]) -> list[Service]:
+    """Those of *services* that *patterns* name, as `chosen`."""
+    ids = chosen([service.id for service in services], patterns)
+    return [service for service in services if service.id in ids]
 
 
 async def carry_out(client: HamsterClient, action: str, patterns: Sequence[str], wait: float) -> int:
     """Give the command to all chosen services at the same time and print each answer; the exit code."""
-    services = chosen(await client.services(), patterns)
+    services = of_ids(await client.services(), patterns)
     if not patterns:
         services = [service for service in services if service.available]
     code = 0
@@ -90,7 +93,10 @@ async def carry_out(client: HamsterClient, action: str, patterns: Sequence[str],
             click.echo(answer.message)
         except RequestRefused as error:
             click.echo(f"hamster: {error}", err=True)
-            code = FAILED
+            code = code or FAILED
+        except ServerUnreachable as error:
+            click.echo(f"hamster: {service.id}: {error}", err=True)
+            code = NOT_RUNNING
 
     async with trio.open_nursery() as nursery:
         for service in services:

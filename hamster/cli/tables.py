@@ -1,16 +1,14 @@
 """Tables for the terminal."""
 
 import io
+import sys
 from collections.abc import Sequence
 
 import attrs
-import trio
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actors.metrics import Usage
-from actors.services import ServiceView
 from hamster.client import Service
 
 COLUMNS = ("ID", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU %", "MEMORY", "LAST ERROR")
@@ -34,22 +32,6 @@ class Row:
     last_error: str | None
 
 
-def service_row(view: ServiceView, usage: Usage | None) -> Row:
-    """A row from what the actors know."""
-    since = view.running_since_clock
-    return Row(
-        id=view.id,
-        status=view.state.value,
-        state=view.state.value,
-        pid=view.pid,
-        uptime=None if since is None else int(trio.current_time() - since),
-        restarts=view.restarts,
-        cpu_percent=None if usage is None else usage.cpu_percent,
-        memory_bytes=None if usage is None else usage.memory_bytes,
-        last_error=None if view.last_failure is None else view.last_failure.detail,
-    )
-
-
 def client_row(service: Service) -> Row:
     """A row from what the server answered."""
     return Row(
@@ -67,9 +49,22 @@ def client_row(service: Service) -> Row:
 
 def table(rows: Sequence[Row]) -> str:
     """*rows* as text, without colours."""
+    return plain(rich_table(rows))
+
+
+def plain(found: Table) -> str:
+    """A table as text, without colours."""
     out = io.StringIO()
-    Console(file=out, width=WIDTH_WITHOUT_TERMINAL, color_system=None).print(rich_table(rows))
+    Console(file=out, width=WIDTH_WITHOUT_TERMINAL, color_system=None).print(found)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def show(found: Table) -> None:
+    """Print a table: in colours on a terminal, plain for another program."""
+    if sys.stdout.isatty():
+        Console().print(found)
+    else:
+        print(plain(found))
 
 
 def rich_table(rows: Sequence[Row]) -> Table:

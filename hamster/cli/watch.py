@@ -1,6 +1,5 @@
 """`hamster watch`."""
 
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -33,14 +32,16 @@ def line_of(frame: Frame) -> str:
     data = frame.data
     match frame.type:
         case "service_event":
-            text = f"{data['service_id']}: {data['event_type']}: {data['message']}"
+            text = f"{data.get('service_id')}: {data.get('event_type')}: {data.get('message')}"
         case "status_update":
-            text = f"{data['service_id']}: {data.get('state', data['status'])}, pid {data.get('pid') or '-'}"
+            text = f"{data.get('service_id')}: {data.get('state')}, pid {data.get('pid') or '-'}"
         case "metrics_update":
-            text = f"cpu {data.get('cpu_percent')} %, memory {data.get('memory_percent')} %, {data['system_health']}"
+            text = (
+                f"cpu {data.get('cpu_percent')} %, memory {data.get('memory_percent')} %, {data.get('system_health')}"
+            )
         case "alert":
-            text = f"{data['level']}: {data['message']}"
+            text = f"{data.get('level')}: {data.get('message')}"
         case _:
             text = msgspec.json.encode(data).decode()
-    moment = datetime.fromisoformat(frame.timestamp)
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}  {frame.type:<16} {text}"
+    time = frame.timestamp[11:23]  # of 2024-01-01T12:00:00.250+09:00
+    return f"{time}  {frame.type:<16} {text}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
+from flask.typing import RouteCallable
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Response, has_websocket_context, request, websocket
 from quart.json.provider import JSONProvider
@@ -15,7 +16,7 @@ from . import errors_ko
 from .bodies import BodyLimits
 from .errors_ko import ErrorTable
 from .gate import Gate
-from .gate_asgi import GatedApp, StoppingSwitch
+from .gate_asgi import GatedApp, StoppingSwitch, only_client_gone
 from .incoming import decode_json
 from .problems import HttpProblem, InvalidRequest
 
@@ -40,6 +41,23 @@ class HamsterApp(QuartTrio):
     async def asgi_app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         await self._gated(scope, receive, send)
 
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: RouteCallable | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: object,
+    ) -> None:
+        """Quart's, for the path with and without its slash, whichever *rule* is written with.
+
+        `strict_slashes=True` is for the path exactly as written; the other spelling needs a rule of its own.
+        """
+        if not options.get("strict_slashes") and rule != "/":
+            # Werkzeug finds a leaf with a slash too, but a branch without it neither for OPTIONS nor for 405.
+            rule = rule.rstrip("/")
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
 
 class MsgspecProvider(JSONProvider):
     """JSON for Quart: attrs classes as they are, UTF-8, nothing escaped."""
@@ -59,7 +77,7 @@ def make_app(
     errors: ErrorTable | None = None,
     bodies: BodyLimits | None = None,
 ) -> HamsterApp:
-    """An application with `/health` and what *registrations* add.
+    """An application with `/`, `/health` and what *registrations* add.
 
     Args:
         registrations: Each adds the routes of one resource.
@@ -81,6 +99,7 @@ def make_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _answer_errors(app, errors or ErrorTable())
+    _register_root(app)
     _register_health(app)
     for register in registrations:
         register(app)
@@ -109,6 +128,16 @@ def request_id() -> str:
     return current.headers["x-request-id"]
 
 
+def _register_root(app: QuartTrio) -> None:
+    # The contract's keys; there are no documentation pages to point at yet.
+    root = msgspec.json.encode({"message": SERVICE_NAME, "docs": None, "health": "/health"})
+
+    async def get_root() -> Response:
+        return Response(root, content_type="application/json")
+
+    app.add_url_rule("/", "root", get_root, methods=["GET"], strict_slashes=True)
+
+
 def _register_health(app: QuartTrio) -> None:
     health = msgspec.json.encode({"status": "healthy", "service": SERVICE_NAME, "version": API_VERSION})
 
@@ -127,6 +156,8 @@ def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
                 return _error_response(error.status, error.detail, error.headers)
             case HTTPException():
                 return _http_exception(error)
+            case _ if only_client_gone(error):
+                return _error_response(503)  # nobody is there to get it, and nothing went wrong
             case _:
                 found = table.find(error)
         if found is not None:

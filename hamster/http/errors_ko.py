@@ -55,6 +55,7 @@ BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다�
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
+WS_NO_TEXT = "메시지는 텍스트 프레임이어야 합니다"
 WS_NO_JSON = "메시지가 올바른 JSON이 아닙니다"
 WS_NO_OBJECT = "메시지는 JSON 객체여야 합니다"
 WS_UNKNOWN_TYPE = "알 수 없는 메시지 타입입니다: {got}"
@@ -69,6 +70,7 @@ INVALID_FIELDS = "요청 값이 올바르지 않습니다: {fields}"
 INVALID_JSON = "요청 본문이 올바른 JSON이 아닙니다"
 INVALID_JSON_AT = "요청 본문이 올바른 JSON이 아닙니다 ({position}번째 바이트)"
 NOT_UTF8 = "요청 본문이 UTF-8이 아닙니다"
+NESTED_TOO_DEEPLY = "요청 본문의 중첩이 너무 깊습니다"
 EXPECTED_JSON = "요청 본문은 JSON(application/json)이어야 합니다"
 EXPECTED_OBJECT = "요청 본문은 JSON 객체여야 합니다"
 #: The field name of a problem with the body as a whole.

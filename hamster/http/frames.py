@@ -12,6 +12,7 @@ from actors.metrics.messages import AlertChanged, Readings, SampleTaken
 from actors.services import ServiceChanged, ServiceEvent, ServiceView
 from actors.system import System
 from hamster.http import texts_ko
+from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.service_models import STATUS, service_model
 from hamster.http.times import Stamp
@@ -42,6 +43,7 @@ class Frame:
 
     type: str
     text: str
+    seq: int
     service_id: str | None = None
     alert_level: str | None = None
 
@@ -57,17 +59,24 @@ class FrameMaker:
 
     def frame(self, kind: str, data: object, *, service_id: str | None = None, alert_level: str | None = None) -> Frame:
         """A frame of *kind* with *data*, now."""
-        seq = next(self._seq)
-        text = msgspec.json.encode(
-            {
-                "type": kind,
-                "data": data,
-                "timestamp": self._stamp(datetime.now(UTC)),
-                "id": f"{self._boot}-{seq}",
-                "seq": seq,
-            }
-        ).decode()
-        return Frame(kind, text, service_id, alert_level)
+        return self._frame(next(self._seq), kind, data, service_id, alert_level)
+
+    def lagged(self, missed: int, *, before: Frame) -> Frame:
+        """Tells a client that *missed* frames are missing for it in front of *before*.
+
+        It takes the number of the last one that is missing, so that numbers rise from frame to frame.
+        """
+        return self._frame(before.seq - 1, "lagged", {"missed": missed}, None, None)
+
+    def _frame(self, seq: int, kind: str, data: object, service_id: str | None, alert_level: str | None) -> Frame:
+        whole = {
+            "type": kind,
+            "data": data,
+            "timestamp": self._stamp(datetime.now(UTC)),
+            "id": f"{self._boot}-{seq}",
+            "seq": seq,
+        }
+        return Frame(kind, msgspec.json.encode(whole).decode(), seq, service_id, alert_level)
 
     def of(self, event: Event) -> Iterable[Frame]:
         """The frames that *event* comes to; none when it changes nothing that clients see."""
@@ -111,7 +120,7 @@ class FrameMaker:
 
     def _service_event(self, event: ServiceEvent) -> Frame:
         view, failure = event.view, event.failure
-        error = "" if failure is None else failure.detail
+        error = "" if failure is None else mask_text(failure.detail)
         details: dict[str, object] = {
             "pid": view.pid,
             "restarts": view.restarts,

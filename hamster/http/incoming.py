@@ -34,6 +34,8 @@ def decode_json(body: bytes, kind: type[T], *, content_type: str | None) -> T:
         raise InvalidRequest([_field_problem(str(error))]) from None
     except UnicodeDecodeError:
         raise _broken(errors_ko.NOT_UTF8) from None
+    except RecursionError:
+        raise _broken(errors_ko.NESTED_TOO_DEEPLY) from None
     except msgspec.DecodeError as error:
         found = _POSITION.search(str(error))
         sentence = errors_ko.INVALID_JSON

@@ -10,7 +10,7 @@ from actors.metrics.messages import AlertChanged, SampleTaken
 from actors.runtime import Lagged, Subscription
 from actors.services import ServiceChanged, ServiceEvent
 from actors.system import System
-from hamster.http.frames import DEFAULT_TYPES, Frame, FrameMaker
+from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
 
 log = logging.getLogger("hamster.live")
 
@@ -96,11 +96,18 @@ class Hub:
             except trio.EndOfChannel:
                 return
             for event in events:
-                if isinstance(event, Lagged):
-                    log.error("live.events_missed count=%d", event.missed)
-                    frames = [self.maker.frame("lagged", {"missed": event.missed})]
-                else:
-                    frames = list(self.maker.of(event))
-                for frame in frames:
-                    for client in self._clients.values():
-                        (client.answer if frame.type == "lagged" else client.offer)(frame)
+                try:
+                    self._hand_out(event)
+                except Exception:  # an event that cannot be shown must end neither the sockets nor what runs here
+                    log.exception("live.event_not_shown event=%s", type(event).__name__)
+
+    def _hand_out(self, event: Event | Lagged) -> None:
+        if isinstance(event, Lagged):
+            log.error("live.events_missed count=%d", event.missed)
+            frame = self.maker.frame("lagged", {"missed": event.missed})
+            for client in self._clients.values():
+                client.answer(frame)
+            return
+        for frame in self.maker.of(event):
+            for client in self._clients.values():
+                client.offer(frame)

@@ -110,14 +110,17 @@ class Query:
                 self._note(name, word, errors_ko.FIELD_CHOICE, choices=", ".join(choices))
             else:
                 found.append(choices[chosen])
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
 
     def instant(self, name: str, *, zone: tzinfo) -> datetime | None:
         """An aware ISO 8601 time. Without an offset it is in *zone*; a date alone is its midnight."""
 
         def parse(text: str) -> datetime:
-            # An offset's plus sign arrives as a space when the client does not encode it.
-            value = datetime.fromisoformat(text.strip().replace(" +", "+").replace("T ", "T"))
+            clock, space, offset = text.strip().rpartition(" ")
+            if space and ":" in clock:
+                # An offset's plus sign arrives as a space when the client does not encode it.
+                text = f"{clock}+{offset}"
+            value = datetime.fromisoformat(text.strip())
             return value.replace(tzinfo=zone) if value.tzinfo is None else value
 
         return self._read(name, parse, errors_ko.FIELD_DATETIME)

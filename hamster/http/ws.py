@@ -12,6 +12,7 @@ from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.frames import ALERT_LEVELS, EVENT_TYPES, Frame
 from hamster.http.live import Client, Hub, Interest
+from hamster.server import ClientGone
 
 SERVER_VERSION = "1.0.0"
 FEATURES = ("status_update", "service_event", "alert", "services_update", "metrics_update", "subscribe", "filters")
@@ -33,6 +34,7 @@ def register(app: QuartTrio, system: System, hub: Hub) -> None:
     """Add `/ws` to *app*."""
 
     async def connect() -> None:
+        await websocket.accept()  # pyright: ignore[reportUnknownMemberType] - a bare dict in Quart
         client = hub.join()
         try:
             greet(client, hub, system)
@@ -55,6 +57,7 @@ def greet(client: Client, hub: Hub, system: System) -> None:
 
 async def send_frames(client: Client, hub: Hub) -> None:
     """Send what is queued for *client*. A client that does not read holds up this task alone."""
+    missed = 0
     while True:
         try:
             frames = await client.frames.receive_batch(BATCH)
@@ -62,8 +65,15 @@ async def send_frames(client: Client, hub: Hub) -> None:
             return
         for frame in frames:
             if isinstance(frame, Lagged):
-                frame = hub.maker.frame("lagged", {"missed": frame.missed})
-            await websocket.send(frame.text)
+                missed += frame.missed
+                continue
+            if missed:
+                await websocket.send(hub.maker.lagged(missed, before=frame).text)
+                missed = 0
+            try:
+                await websocket.send(frame.text)
+            except ClientGone:
+                return  # whoever receives sees it leave, too
 
 
 async def receive_frames(client: Client, hub: Hub, system: System) -> None:
@@ -110,11 +120,13 @@ def parse(received: str | bytes) -> dict[str, object]:
     Raises:
         BadFrameError: There is none.
     """
+    if isinstance(received, bytes):
+        raise BadFrameError("INVALID_FRAME", errors_ko.WS_NO_TEXT)
     try:
         return msgspec.json.decode(received, type=dict[str, object])
     except msgspec.ValidationError:
         raise BadFrameError("INVALID_FRAME", errors_ko.WS_NO_OBJECT) from None
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise BadFrameError("INVALID_JSON", errors_ko.WS_NO_JSON) from None
 
 

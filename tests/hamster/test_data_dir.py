@@ -14,7 +14,7 @@ import attrs
 import platformdirs
 import pytest
 
-from hamster.data_dir import DataDirError, DataDirInUse, DataDirLock, prepare_data_dir, resolve_data_dir
+from hamster.data_dir import DataDirError, DataDirInUse, DataDirLock, prepare_data_dir
 from hamster.runtime_file import (
     FIELDS,
     NotRunning,
@@ -22,6 +22,7 @@ from hamster.runtime_file import (
     RuntimeFileError,
     published,
     read_runtime_file,
+    resolve_data_dir,
     runtime_path,
     write_runtime_file,
 )

@@ -77,6 +77,7 @@ async def test_a_stranger_that_holds_the_pipe_does_not_delay_the_end(workshop: W
         async with open_keeper() as keeper:
             run = await keeper.start("one", workshop.shell(f"echo up; read line < {fifo}; echo last"), ignore)
             await until(lambda: workshop.log_path.exists() and workshop.log == b"up\n")
+            await run.wait(Phase.RUNNING)  # the log may be ahead of the report that has the pid
             stranger = holding(f"/proc/{run.status.pid}/fd/1")
             try:
                 async with await trio.open_file(fifo, "w") as gate:

@@ -1,0 +1,1 @@
+"""WatchHamster as a process, asked over the network as its users ask it."""
