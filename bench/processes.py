@@ -17,6 +17,8 @@ from bench.question import Absent
 MIB = 1024 * 1024
 POLL_SECONDS = 0.002
 """Between two looks at what the kernel does not tell of: files that grow, processes that end."""
+GONE_SECONDS = 5.0
+"""For killed processes to be gone: the kernel needs milliseconds, more where it is busy."""
 
 
 class TooSlow(Exception):
@@ -77,6 +79,8 @@ class Arrivals:
         for pid in filter(alive, self.everyone):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        # A kill is not an end yet, and what still runs would be measured with the next.
+        until_gone(self.everyone, GONE_SECONDS)
         os.close(self._fd)
         os.close(self._never_fd)
 
