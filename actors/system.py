@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -17,9 +16,11 @@ from actors.runtime import (
     Bus,
     Cell,
     ChildSpec,
+    MessageTraced,
     Ref,
     Restart,
     RestartIntensity,
+    Subscription,
     Supervisor,
     SupervisorSpec,
     TreeNode,
@@ -32,8 +33,14 @@ from actors.settings import SystemSettings
 
 log = logging.getLogger("actors.system")
 
+DEFAULT_TRACE = 10_000
+"""Records that a reader of a trace may be behind."""
+
+ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
+"""Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
+
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
-"""A domain is given up after this many crashes; one actor's backoff alone allows fewer."""
+"""A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
 
 SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
@@ -73,6 +80,10 @@ class System:
         """Every supervisor and actor with its state and statistics, as of now."""
         return self._root.tree()
 
+    def trace(self, *, capacity: int = DEFAULT_TRACE) -> AbstractContextManager[Subscription[MessageTraced]]:
+        """A record of every message that any actor handles while the block runs."""
+        return self._root.trace(capacity=capacity)
+
     @property
     def stopping(self) -> bool:
         """Whether services are being stopped because the system ends."""
@@ -109,17 +120,19 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
         OSError: The data directory cannot be made.
     """
     await trio.to_thread.run_sync(_make_directories, settings.logs_dir)
-    leave = trio.Event()
+    life = _Life()
     try:
         async with trio.open_nursery() as nursery:
-            run = partial(_run, settings, random or Random(), leave)  # noqa: S311 - jitter is no secret
-            system: System = await nursery.start(run, name="system")
+            # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
+            nursery.start_soon(_live, life, settings, random or Random(), name="system")  # noqa: S311 - no secret
             try:
-                yield system
+                await life.open.wait()
+                yield life.system
             finally:
-                with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
-                    await system.stop_services()
-                leave.set()
+                if life.open.is_set():
+                    with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
+                        await life.system.stop_services()
+                life.leave.set()
     except BaseExceptionGroup as group:
         single = unwrap(group)
     else:
@@ -127,33 +140,46 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
     raise single  # outside the handler, which would put the group into its context
 
 
-async def _run(
-    settings: SystemSettings, random: Random, leave: trio.Event, *, task_status: trio.TaskStatus[System]
-) -> None:
-    """The resources and the tree of actors until *leave* is set.
+@attrs.define(eq=False)
+class _Life:
+    """Between the block of `open_system` and the task in which everything lives."""
 
-    Once started it is shielded: a cancellation is for whoever uses the system. Were the actors cancelled together
-    with the block, nobody would be there to stop the services properly. Leaving has deadlines of its own.
+    open: trio.Event = attrs.field(factory=trio.Event)
+    leave: trio.Event = attrs.field(factory=trio.Event)
+    made: System | None = None
+
+    @property
+    def system(self) -> System:
+        assert self.made is not None  # noqa: S101 - set before `open` is
+        return self.made
+
+
+async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
+    """The resources and the tree of actors until the block is left.
+
+    Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
+    would be there to stop the services properly. Opening waits for nothing but the start of our own actors, and
+    leaving has deadlines of its own.
     """
     bus = Bus()
-    with trio.CancelScope() as scope:
+    with trio.CancelScope(shield=True):
         async with (
             open_keeper() as keeper,
-            open_supervisor("system", intensity=DOMAIN_INTENSITY, bus=bus, random=random) as root,
+            open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             services = Services(settings.services, bus)
             metrics = await _open_metrics(root, settings, services, bus)
             await _open_services(root, settings, services, keeper, random)
-            scope.shield = True
-            task_status.started(System(settings, bus, root, keeper, services, metrics))
-            await leave.wait()
+            life.made = System(settings, bus, root, keeper, services, metrics)
+            life.open.set()
+            await life.leave.wait()
 
 
 async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Services, bus: Bus) -> Metrics:
     # Temporary: if it gives up it stays down, told as `ActorFailed`; it never takes another domain with it.
     spec = SupervisorSpec("metrics", intensity=DOMAIN_INTENSITY, restart=Restart.TEMPORARY)
     domain = await root.start_supervisor(spec)
-    record = new_record(settings.metrics)
+    record = new_record(settings.metrics, bus)
 
     def make() -> MetricsActor:
         return MetricsActor(record, settings.metrics, settings.data_dir, services.board, bus)

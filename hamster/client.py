@@ -69,6 +69,40 @@ class _Results:
 
 
 @attrs.frozen
+class ActorFigures:
+    """An actor's counts, durations in seconds."""
+
+    sent: int
+    handled: int
+    crashed: int
+    interrupted: int
+    abandoned: int
+    expired: int
+    dead_lettered: int
+    queued: int
+    capacity: int
+    peak: int
+    oldest_age: float | None
+    busy_for: float | None
+    wait_p50: float | None
+    wait_p99: float | None
+
+
+@attrs.frozen
+class ActorNode:
+    """A supervisor or an actor, and what is beneath it."""
+
+    path: str
+    name: str
+    kind: str
+    state: str
+    restarts: int
+    uptime: float | None
+    statistics: ActorFigures | None
+    children: "list[ActorNode]"
+
+
+@attrs.frozen
 class Frame:
     """A frame of `/ws`."""
 
@@ -156,6 +190,10 @@ class HamsterClient:
     async def metrics(self) -> dict[str, object]:
         """The newest sample."""
         return await self._request("GET", "/api/metrics/", dict[str, object])
+
+    async def actors(self) -> ActorNode:
+        """The tree of actors."""
+        return await self._request("GET", "/api/actors", ActorNode)
 
     @asynccontextmanager
     async def events(self, *event_types: str) -> AsyncGenerator["Events", None]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TextIO
 
+from actors.runtime import CORRELATION
 from hamster.console import Console
 from hamster.line_writer import LineWriter
 
@@ -16,10 +17,14 @@ LOGGERS = ("actors", "hamster")
 
 
 class LineFormatter(logging.Formatter):
-    """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one."""
+    """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one.
+
+    What a request caused has its id behind the thread: `[module:line thread request_id]`.
+    """
 
     def __init__(self, zone: tzinfo | None) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s [%(module)s:%(lineno)d %(threadName)s] %(message)s")
+        place = "[%(module)s:%(lineno)d %(threadName)s%(correlation)s]"
+        super().__init__(f"%(asctime)s %(levelname)s %(name)s {place} %(message)s", defaults={"correlation": ""})
         self._zone = zone
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
@@ -36,7 +41,10 @@ class LineHandler(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue *record*."""
+        """Queue *record*, with what it is a consequence of."""
+        correlation = CORRELATION.get()
+        if correlation:
+            record.correlation = f" {correlation}"
         try:
             self._lines.line(self.format(record))
         except Exception:  # a record that cannot be formatted is a mistake, but never the program's end

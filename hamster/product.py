@@ -11,7 +11,7 @@ import trio
 from actors.runtime.groups import unwrap
 from actors.settings import SystemSettings
 from actors.system import System, open_system
-from hamster.http import metrics, services, ws
+from hamster.http import actors, metrics, services, ws
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
@@ -77,6 +77,7 @@ async def _open_hamster(
             [
                 partial(services.register, system=running, stamp=stamp),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
+                partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),
             ],
             gate=Gate(gate_settings(server)),

@@ -1,21 +1,22 @@
 """The actor that samples the machine, always, whether anybody looks or not."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 import trio
 
-from actors.metrics.history import History
+from actors.metrics.history import History, HistorySettingRefused
+from actors.metrics.machine import Machine
 from actors.metrics.messages import AlertChanged, HistoryPage, Readings, SampleTaken
 from actors.metrics.records import Point, Sample
-from actors.metrics.rules import DEFAULT_RULES, RuleState, changes, initial, step, system_health
+from actors.metrics.rules import DEFAULT_RULES, Rule, RuleState, changes, initial, step, system_health
 from actors.metrics.sampler import Sampler
 from actors.metrics.stability import Stability, StabilityView
 from actors.metrics.usage import ProcessUsage, Usage
-from actors.runtime import Actor, Bus, Cell, Message
+from actors.runtime import Actor, Bus, Cell, Lagged, Message, Subscription
 from actors.services.messages import Board, ServiceEvent, State
 from actors.settings import MetricsSettings
 
@@ -32,12 +33,18 @@ class MetricsRecord:
     history: History
     stability: Stability
     readings: Cell[Readings]
+    events: Subscription[ServiceEvent]
+    """Of the services; what comes while the actor is down waits here."""
 
 
-def new_record(settings: MetricsSettings) -> MetricsRecord:
-    """The record before the first sample."""
-    readings = Cell(Readings(rules=initial(DEFAULT_RULES)))
-    return MetricsRecord(History(settings.history_seconds, settings.interval), Stability(), readings)
+def new_record(settings: MetricsSettings, bus: Bus, rules: Iterable[Rule] = DEFAULT_RULES) -> MetricsRecord:
+    """The record before the first sample; from now on no event of a service is missed."""
+    return MetricsRecord(
+        History(settings.history_seconds, settings.interval),
+        Stability(),
+        Cell(Readings(rules=initial(rules))),
+        bus.subscribe(ServiceEvent),
+    )
 
 
 @attrs.frozen
@@ -55,14 +62,6 @@ class _Sampled(Message["MetricsActor", None]):
         to.sampled(self.sample, self.usage)
 
 
-@attrs.frozen
-class _Noted(Message["MetricsActor", None]):
-    event: ServiceEvent
-
-    def deliver(self, to: "MetricsActor") -> None:
-        to.note(self.event)
-
-
 class MetricsActor(Actor):
     """Takes a sample on every point of a grid, keeps the history and judges the health.
 
@@ -71,18 +70,29 @@ class MetricsActor(Actor):
     """
 
     def __init__(
-        self, record: MetricsRecord, settings: MetricsSettings, data_dir: Path, board: Cell[Board], bus: Bus
+        self,
+        record: MetricsRecord,
+        settings: MetricsSettings,
+        data_dir: Path,
+        board: Cell[Board],
+        bus: Bus,
+        *,
+        machine: Machine | None = None,
     ) -> None:
         self._record = record
         self._interval = settings.interval
         self._data_dir = data_dir
         self._board = board
         self._bus = bus
+        self._machine = machine
         self._sampling = False
+        self._late = 0
+        """Points of the grid that the sample being taken has missed."""
+        self._usage_fails = False
         self._thread = trio.CapacityLimiter(1)
 
     async def on_start(self) -> None:
-        self._sampler = Sampler(self._data_dir)
+        self._sampler = Sampler(self._data_dir, machine=self._machine)
         self._usage = ProcessUsage()
         self.context.start_soon(self._follow_services, name="metrics: service events")
         self.context.every(self._interval, lambda _: _Due())
@@ -92,6 +102,9 @@ class MetricsActor(Actor):
     # -- questions
 
     def history(self, limit: int, skip: int) -> HistoryPage:
+        for setting, got in (("limit", limit), ("skip", skip)):
+            if got < 0:
+                raise HistorySettingRefused(setting, got, "0 or more")
         samples = self._record.history.last(limit + skip)
         return HistoryPage(tuple(samples[: max(0, len(samples) - skip)]), len(self._record.history))
 
@@ -102,6 +115,7 @@ class MetricsActor(Actor):
         return self._record.history.clear()
 
     def stability(self, now: datetime) -> StabilityView:
+        self._catch_up()
         return self._record.stability.view(now)
 
     # -- sampling
@@ -109,8 +123,10 @@ class MetricsActor(Actor):
     def due(self) -> None:
         """A point of the grid: take a sample, unless the last one is still being taken."""
         if self._sampling:
+            if not self._late:
+                log.warning("metrics.sample_late interval_s=%g", self._interval)
+            self._late += 1
             self._judge(None)
-            log.warning("metrics.sample_late interval_s=%g", self._interval)
             return
         self._sampling = True
         self.context.start_soon(self._take, name="metrics: sample")
@@ -118,6 +134,9 @@ class MetricsActor(Actor):
     def sampled(self, sample: Sample, usage: Mapping[str, Usage]) -> None:
         """A sample was taken."""
         self._sampling = False
+        if self._late:
+            log.warning("metrics.sample_came missed=%d", self._late)
+        self._late = 0
         for problem in sample.problems:
             log.warning("metrics.source_failed %s", problem)
         active = sum(view.state is State.RUNNING for view in self._board.value.values())
@@ -141,7 +160,18 @@ class MetricsActor(Actor):
             self._sampling = False  # a mailbox that full has other worries; the gap is in the history
 
     def _look(self, pids: Mapping[str, int]) -> tuple[Sample, Mapping[str, Usage]]:
-        return self._sampler.take(datetime.now(UTC)), self._usage.usage(pids)
+        return self._sampler.take(datetime.now(UTC)), self._usages(pids)
+
+    def _usages(self, pids: Mapping[str, int]) -> Mapping[str, Usage]:
+        try:
+            usage = self._usage.usage(pids)
+        except Exception as error:  # A broken process table must not cost the machine's figures, whatever it raises.
+            if not self._usage_fails:
+                log.warning("metrics.source_failed source=processes error=%r", error)
+            self._usage_fails = True
+            return {}
+        self._usage_fails = False
+        return usage
 
     def _judge(self, sample: Sample | None, usage: Mapping[str, Usage] | None = None) -> None:
         old = self._record.readings.value
@@ -164,9 +194,21 @@ class MetricsActor(Actor):
             self._bus.publish(AlertChanged(change, datetime.now(UTC)))
 
     async def _follow_services(self) -> None:
-        with self._bus.subscribe(ServiceEvent) as events:
-            async for event in events:
-                if isinstance(event, ServiceEvent):
-                    self.context.tell(_Noted(event))
-                else:
-                    log.error("metrics.service_events_missed count=%d", event.missed)
+        # Noted here and not by a message, which a full mailbox would refuse; nothing in it waits.
+        async for event in self._record.events:
+            self._note(event)
+
+    def _catch_up(self) -> None:
+        """Note what was published but not followed yet: who asks now is told of what happened before."""
+        while True:
+            try:
+                event = self._record.events.receive_nowait()
+            except trio.WouldBlock:
+                return
+            self._note(event)
+
+    def _note(self, event: ServiceEvent | Lagged) -> None:
+        if isinstance(event, ServiceEvent):
+            self.note(event)
+        else:
+            log.error("metrics.service_events_missed count=%d", event.missed)

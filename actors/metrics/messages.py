@@ -6,7 +6,8 @@ from typing import Protocol
 
 import attrs
 
-from actors.metrics.records import Point, Sample
+from actors.metrics.history import HistorySettingRefused
+from actors.metrics.records import NaiveInstant, Point, Sample
 from actors.metrics.rules import Change, Health, RuleState
 from actors.metrics.stability import StabilityView
 from actors.metrics.usage import Usage
@@ -67,8 +68,9 @@ class MetricsQuestions(Protocol):
 
 @attrs.frozen
 class GetHistory(Message[MetricsQuestions, HistoryPage]):
-    """The newest *limit* samples but for the newest *skip*."""
+    """The newest *limit* samples but for the newest *skip*; below 0 either is a `HistorySettingRefused`."""
 
+    errors = (HistorySettingRefused,)
     limit: int
     skip: int = 0
 
@@ -80,6 +82,7 @@ class GetHistory(Message[MetricsQuestions, HistoryPage]):
 class GetChart(Message[MetricsQuestions, list[Point]]):
     """Points from *start* to *end* (aware), one per *step* seconds or as many as fit; see `History.between`."""
 
+    errors = (HistorySettingRefused, NaiveInstant)
     start: datetime
     end: datetime
     step: float | None = None
@@ -100,6 +103,7 @@ class ClearHistory(Message[MetricsQuestions, int]):
 class GetStability(Message[MetricsQuestions, StabilityView]):
     """Failures and recoveries of the 24 hours before *now* (aware)."""
 
+    errors = (NaiveInstant,)
     now: datetime
 
     def deliver(self, to: MetricsQuestions) -> StabilityView:

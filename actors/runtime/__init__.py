@@ -4,7 +4,7 @@ from actors.runtime.actor import Actor, Context
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
 from actors.runtime.cell import Cell, Changed, Watch
-from actors.runtime.core import CORRELATION, ActorState, ActorStatistics
+from actors.runtime.core import CORRELATION, TRANSITIONS, ActorState, ActorStatistics, Down
 from actors.runtime.errors import (
     ActorCrashed,
     ActorError,
@@ -13,11 +13,13 @@ from actors.runtime.errors import (
     AskCycle,
     AskTimeout,
     InvalidSpec,
+    LinkedActorDown,
     MailboxFull,
     RestartIntensityExceeded,
     StartFailed,
 )
 from actors.runtime.events import ActorEnded, ActorFailed, ActorStarted, TreeNode
+from actors.runtime.histogram import Latency
 from actors.runtime.mailbox import DeadLetter, Full, KeepOnRestart, MailboxCounts, MailboxOptions
 from actors.runtime.message import Message
 from actors.runtime.ref import DEFAULT_ASK_TIMEOUT, Ref
@@ -25,10 +27,12 @@ from actors.runtime.specs import ChildSpec, Restart, RestartIntensity, Strategy,
 from actors.runtime.subscription import Lagged, Overflow, Subscription, SubscriptionStatistics
 from actors.runtime.supervisor import Supervisor, open_supervisor
 from actors.runtime.timers import Tick, Timer
+from actors.runtime.tracing import MessageTraced
 
 __all__ = [
     "CORRELATION",
     "DEFAULT_ASK_TIMEOUT",
+    "TRANSITIONS",
     "Actor",
     "ActorCrashed",
     "ActorEnded",
@@ -48,14 +52,18 @@ __all__ = [
     "ChildSpec",
     "Context",
     "DeadLetter",
+    "Down",
     "Full",
     "InvalidSpec",
     "KeepOnRestart",
     "Lagged",
+    "Latency",
+    "LinkedActorDown",
     "MailboxCounts",
     "MailboxFull",
     "MailboxOptions",
     "Message",
+    "MessageTraced",
     "Overflow",
     "Ref",
     "Restart",

@@ -3,19 +3,30 @@
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
 from typing import Any, ClassVar, TypeVarTuple
 
 import attrs
 import trio
 
 from actors.runtime.bus import Bus
-from actors.runtime.core import CORRELATION, CURRENT, ActorCore, ActorState, Current, Halt
-from actors.runtime.errors import ActorCrashed, ActorError, ActorStopped
+from actors.runtime.core import (
+    CORRELATION,
+    CURRENT,
+    ENDED,
+    ActorCore,
+    ActorState,
+    Current,
+    Down,
+    Halt,
+    must_wait,
+)
+from actors.runtime.errors import ActorCrashed, ActorError, ActorStopped, LinkedActorDown
 from actors.runtime.groups import only_cancelled, unwrap
-from actors.runtime.mailbox import Envelope
+from actors.runtime.mailbox import Envelope, errors_of, name_of
 from actors.runtime.message import Message
-from actors.runtime.timers import Tick, Timer, Timers
+from actors.runtime.ref import Ref
+from actors.runtime.timers import Tick, Timer
+from actors.runtime.tracing import MessageTraced, Outcome
 
 Ts = TypeVarTuple("Ts")
 
@@ -28,12 +39,13 @@ STOP_SECONDS = 5.0
 class Context:
     """What an actor knows of its surroundings; made anew for each incarnation."""
 
-    def __init__(self, core: ActorCore, bus: Bus, timers: Timers, nursery: trio.Nursery, halt: Halt) -> None:
+    def __init__(self, core: ActorCore, bus: Bus, nursery: trio.Nursery) -> None:
         self._core = core
-        self._timers = timers
+        self._timers = core.timers
         self._nursery = nursery
         self._owned_timers: list[Timer] = []
-        self._halt = halt
+        self._prune_at = 16
+        self._watched: list[ActorCore] = []
         self.bus = bus
 
     @property
@@ -69,6 +81,26 @@ class Context:
         """Run a task of this incarnation: it ends with it, and its exception crashes the actor."""
         self._nursery.start_soon(_detached, run, args, name=name or f"{self.path} {run!r}")
 
+    def monitor(self, ref: Ref[Any], make: Callable[[Down], Message[Any, None]]) -> None:
+        """Tell this actor `make(down)` whenever an incarnation of *ref* ends; at once if it is down for good already.
+
+        A `Down` that finds the mailbox full becomes a dead letter. It ends with this incarnation.
+        """
+        core = ref.core
+        if core.state in ENDED and core.mailbox.closed:
+            self.tell(make(Down(core.path, None, final=True)))
+            return
+        core.monitors[self] = lambda down: void(self.tell(make(down)))
+        self._watched.append(core)
+
+    def demonitor(self, ref: Ref[Any]) -> None:
+        """Hear no more of *ref*."""
+        ref.core.monitors.pop(self, None)
+
+    def link(self, ref: Ref[Any]) -> None:
+        """Crash this actor with `LinkedActorDown` when an incarnation of *ref* crashes, and not when it is stopped."""
+        self.monitor(ref, _LinkDown)
+
     def stop(self) -> None:
         """Stop this actor once what is queued is handled. Only a permanent child is started again."""
         self._core.mailbox.close()
@@ -77,11 +109,15 @@ class Context:
         """Cancel the timers of this incarnation and let its tasks go."""
         for timer in self._owned_timers:
             timer.cancel()
+        for core in self._watched:
+            core.monitors.pop(self, None)
         self._nursery.cancel_scope.cancel()
 
     def _own(self, timer: Timer) -> Timer:
-        self._owned_timers = [kept for kept in self._owned_timers if kept.active]
         self._owned_timers.append(timer)
+        if len(self._owned_timers) > self._prune_at:  # doubled each time, so that many timers cost no more each
+            self._owned_timers = [kept for kept in self._owned_timers if kept.active]
+            self._prune_at = 2 * len(self._owned_timers) + 16
         return timer
 
     def _teller(self, make: Callable[[Tick], Message[Any, None]]) -> Callable[[Tick, Callable[[], None]], bool]:
@@ -105,6 +141,19 @@ class _Broken(Message[object, None]):
 
     def deliver(self, to: object) -> None:
         raise self.error
+
+
+@attrs.frozen
+class _LinkDown(Message[object, None]):
+    down: Down
+
+    def deliver(self, to: object) -> None:
+        if self.down.error is not None:
+            raise LinkedActorDown(self.down.path, self.down.error)
+
+
+def void(_: object) -> None:
+    """Nothing of it."""
 
 
 async def _detached(run: Callable[..., Awaitable[object]], args: tuple[object, ...]) -> None:
@@ -150,7 +199,6 @@ class Incarnation:
     core: ActorCore
     factory: Callable[[], Actor]
     bus: Bus
-    timers: Timers
     halt: Halt
     start_seconds: float
 
@@ -163,26 +211,35 @@ class Incarnation:
         # What the spawner was doing is no business of this incarnation.
         CURRENT.set(None)
         CORRELATION.set(None)
+        core = self.core
+        core.poison = None
         try:
-            with self.halt.scope:
+            with core.scope:
                 await self._live(started)
         except BaseExceptionGroup as group:
             raise unwrap(group) from None
+        if core.poison is not None:
+            raise core.poison
 
     async def _live(self, started: Callable[[], None]) -> None:
+        core = self.core
         actor = self.factory()
         async with trio.open_nursery() as nursery:
-            context = Context(self.core, self.bus, self.timers, nursery, self.halt)
+            context = Context(core, self.bus, nursery)
             actor.attach(context)
             try:
                 with trio.fail_after(self.start_seconds):
                     await actor.on_start()
-                self.core.state = ActorState.RUNNING
-                self.core.started_at = trio.current_time()
+                core.actor = actor
+                if core.state is ActorState.STARTING:  # else it was told to stop meanwhile
+                    core.state = ActorState.RUNNING
+                core.started_at = trio.current_time()
                 started()
                 await self._serve(actor)
             finally:
-                self.core.started_at = None
+                core.mailbox.parked = False
+                core.actor = core.started_at = core.busy_since = None
+                CURRENT.set(None)
                 context.end()
                 await self._clean_up(actor)
 
@@ -197,54 +254,87 @@ class Incarnation:
             log.error("actor.stop_cut_off path=%s after_s=%g", self.core.path, actor.stop_seconds)
 
     async def _serve(self, actor: Actor) -> None:
-        mailbox, halt = self.core.mailbox, self.halt
+        """Handle messages until the mailbox is closed and empty, or a halt is requested.
+
+        The hot path of everything: what is the same for the whole batch is done once per batch.
+        """
+        core, halt, mailbox = self.core, self.halt, self.core.mailbox
+        batch, waits = mailbox.batch, mailbox.waits
+        correlation = None
+        current = Current(core, math.inf)
+        CURRENT.set(current)
+        now = core.now()
         while not halt.requested:
-            halt.parked = not mailbox.has_batch
+            if not batch:
+                try:
+                    await mailbox.refill()
+                except trio.EndOfChannel:
+                    return
+                now = core.now()
+            envelope = batch.popleft()
+            if envelope.on_taken is not None:
+                envelope.on_taken()
+            slot, message = envelope.slot, envelope.message
+            if slot is not None:
+                if slot.void:
+                    mailbox.count_void(envelope)
+                    continue
+                slot.phase = "running"
+            current.deadline = envelope.deadline
+            if envelope.correlation is not correlation:
+                correlation = envelope.correlation
+                CORRELATION.set(correlation)
+            waits[int((now - envelope.sent_at) * 1e6).bit_length()] += 1
+            tracing = core.tracer.on
+            begun = core.now() if tracing else now
             try:
-                envelope = await mailbox.take()
-            except trio.EndOfChannel:
-                return
-            finally:
-                halt.parked = False
-            if envelope.slot is not None and envelope.slot.void:
-                mailbox.count_void(envelope)
-            else:
-                await self._handle(actor, envelope)
+                answer = message.deliver(actor)
+                if must_wait(answer):
+                    core.busy_since = core.now()
+                    answer = await answer
+                    core.busy_since = None
+                    now = core.now()
+            except BaseException as error:
+                core.busy_since = None
+                self._raised(envelope, error, begun)
+                continue
+            mailbox.handled += 1
+            if slot is not None:
+                slot.value(answer)
+            if tracing:
+                self._trace(envelope, begun, "handled")
 
-    async def _handle(self, actor: Actor, envelope: Envelope) -> None:
-        core, slot, message = self.core, envelope.slot, envelope.message
-        if slot is not None:
-            slot.phase = "running"
-        CURRENT.set(Current(core, envelope.deadline))
-        CORRELATION.set(envelope.correlation)
-        core.busy_since = trio.current_time()
-        try:
-            answer = message.deliver(actor)
-            if isawaitable(answer):
-                answer = await answer
-        except BaseException as error:
-            single = unwrap(error)
-            if isinstance(single, message.errors):
-                core.mailbox.counts.handled += 1
-                if slot is not None:
-                    slot.error(single)
-                return
-            self._handler_ended(envelope, error)
-            raise
-        finally:
-            CURRENT.set(None)
-            core.busy_since = None
-        core.mailbox.counts.handled += 1
-        if slot is not None:
-            slot.value(answer)
-
-    def _handler_ended(self, envelope: Envelope, error: BaseException) -> None:
-        core, slot, name = self.core, envelope.slot, type(envelope.message).__name__
-        if only_cancelled(error):
-            core.mailbox.counts.interrupted += 1
-            answer: ActorError = ActorStopped(core.path)
+    def _raised(self, envelope: Envelope, error: BaseException, begun: float) -> None:
+        """Answer for what a handler raised; returns if it was a declared error, raises it again if not."""
+        core, slot, name = self.core, envelope.slot, name_of(envelope.message)
+        mailbox = core.mailbox
+        single = unwrap(error)
+        outcome: Outcome
+        if isinstance(single, errors_of(envelope.message)):
+            mailbox.handled += 1
+            answer, outcome = single, "error"
+        elif only_cancelled(error):
+            mailbox.interrupted += 1
+            answer, outcome = ActorStopped(core.path), "interrupted"
         else:
-            core.mailbox.counts.crashed += 1
-            answer = ActorCrashed(core.path, name, error)
+            mailbox.crashed += 1
+            answer, outcome = ActorCrashed(core.path, name, error), "crashed"
         if slot is not None:
             slot.error(answer)
+        if core.tracer.on:
+            self._trace(envelope, begun, outcome)
+        if outcome != "error":
+            raise error
+
+    def _trace(self, envelope: Envelope, begun: float, outcome: Outcome) -> None:
+        self.core.tracer.record(
+            MessageTraced(
+                path=self.core.path,
+                message=name_of(envelope.message),
+                correlation=envelope.correlation,
+                asked=envelope.slot is not None,
+                waited=begun - envelope.sent_at,
+                took=trio.current_time() - begun,
+                outcome=outcome,
+            )
+        )

@@ -10,12 +10,13 @@ import trio
 from actors.runtime.actor import STOP_SECONDS, Incarnation
 from actors.runtime.backoff import Backoff
 from actors.runtime.bus import Bus
-from actors.runtime.core import ENDED, ActorCore, ActorState, Halt
-from actors.runtime.errors import ActorRestarting
+from actors.runtime.core import ActorCore, ActorState, Down, Halt
+from actors.runtime.errors import ActorRestarting, InvalidSpec
 from actors.runtime.events import ActorEnded, ActorStarted, TreeNode
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.specs import ChildSpec, Restart
 from actors.runtime.timers import Timers
+from actors.runtime.tracing import Tracer
 
 
 @attrs.frozen
@@ -24,6 +25,7 @@ class Surroundings:
 
     bus: Bus
     timers: Timers
+    tracer: Tracer
     random: Random
 
 
@@ -36,15 +38,18 @@ class Child(ABC):
         self.path = path
         self.name = name
         self.restart_type = restart
-        self.halt = Halt(trio.CancelScope())
+        self.scope = trio.CancelScope()
+        """Ends the incarnation."""
         self.settled = trio.Event()
         """Set once the incarnation runs, or has ended before it did."""
         self.exited = trio.Event()
         self.alive = False
         self.stopping = False
         """Somebody is ending it and deals with what follows."""
+        self.gone = False
+        """Down for good: nothing that happens to its siblings or its supervisor starts it again."""
         self.first_start = False
-        self.exit_error: BaseException | None = None
+        self.exit_error: Exception | None = None
         self.restarts: int = 0
         self._backoff = backoff
         self._attempts = 0
@@ -81,7 +86,7 @@ class Child(ABC):
 
     def begin(self) -> None:
         """Get ready for a new incarnation."""
-        self.halt = Halt(trio.CancelScope())
+        self.scope = trio.CancelScope()
         self.settled = trio.Event()
         self.exited = trio.Event()
         self.exit_error = None
@@ -93,7 +98,7 @@ class Child(ABC):
         """Say that the incarnation runs."""
         self.settled.set()
 
-    def ended(self, error: BaseException | None) -> None:
+    def ended(self, error: Exception | None) -> None:
         """Say that the incarnation is over."""
         self.alive = False
         self.exit_error = error
@@ -109,7 +114,7 @@ class Child(ABC):
         with trio.move_on_after(self.grace):
             await self.exited.wait()
             return
-        self.halt.scope.cancel()
+        self.scope.cancel()
         await self.exited.wait()
 
     def next_delay(self, now: float, random: Random) -> float:
@@ -126,7 +131,9 @@ class ActorChild(Child):
 
     def __init__(self, path: str, spec: ChildSpec[Any], around: Surroundings) -> None:
         super().__init__(path, spec.name, spec.restart, spec.backoff)
-        self.core = ActorCore(path, Mailbox(path, spec.mailbox, around.bus.publish))
+        mailbox = Mailbox(path, spec.mailbox, around.bus.publish)
+        self.core = ActorCore(path, mailbox, around.timers, around.tracer)
+        self._halt = Halt(self.core)
         self._spec = spec
         self._around = around
 
@@ -134,11 +141,28 @@ class ActorChild(Child):
     def grace(self) -> float:
         return self._spec.grace
 
-    async def run(self) -> None:
+    def begin(self) -> None:
+        # Not in `run`: a task begins later, and it may be told to stop in between.
+        super().begin()
         self.core.state = ActorState.STARTING
-        spec, around = self._spec, self._around
-        incarnation = Incarnation(self.core, spec.factory, around.bus, around.timers, self.halt, spec.start_seconds)
-        await incarnation.run(self._started)
+        self.core.scope = self.scope
+        self._halt = Halt(self.core)
+
+    def check_replacement(self, spec: ChildSpec[Any]) -> None:
+        """Refuse a spec that cannot take over from the present one."""
+        if spec.mailbox != self._spec.mailbox:
+            raise InvalidSpec(f"{spec.name}.mailbox", spec.mailbox, "the mailbox it has; stop it and start a new one")
+
+    def replace(self, spec: ChildSpec[Any]) -> None:
+        """Take *spec* for the incarnations to come."""
+        self._spec = spec
+        self.restart_type = spec.restart
+        self._backoff = spec.backoff
+        self._attempts = 0
+
+    async def run(self) -> None:
+        spec, core = self._spec, self.core
+        await Incarnation(core, spec.factory, self._around.bus, self._halt, spec.start_seconds).run(self._started)
 
     def _started(self) -> None:
         self._around.bus.publish(ActorStarted(self.path, self.restarts))
@@ -149,7 +173,7 @@ class ActorChild(Child):
         if final:
             self.core.mailbox.close()
         else:
-            self.halt.after_this_message()
+            self._halt.after_this_message()
 
     def prepare_restart(self) -> None:
         self.restarts += 1
@@ -157,13 +181,18 @@ class ActorChild(Child):
         self.core.mailbox.restart(ActorRestarting(self.path))
 
     def waiting(self) -> None:
+        if self.gone:
+            return
         self.core.state = ActorState.BACKOFF
+        self.core.tell_monitors(Down(self.path, self.exit_error, final=False))
 
     def give_up(self, state: ActorState) -> None:
-        if self.core.state in ENDED and self.core.mailbox.closed:
+        if self.gone:
             return
+        self.gone = True
         self.core.state = state
         self.core.mailbox.drop_all("the actor has stopped")
+        self.core.tell_monitors(Down(self.path, self.exit_error, final=True))
         self._around.bus.publish(ActorEnded(self.path, state))
 
     def node(self) -> TreeNode:

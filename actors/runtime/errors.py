@@ -107,3 +107,12 @@ class InvalidSpec(ActorError, ValueError):
         self.field = field
         self.got = got
         self.expected = expected
+
+
+class LinkedActorDown(ActorError):
+    """An actor that this one is linked to has crashed."""
+
+    def __init__(self, path: str, cause: Exception) -> None:
+        super().__init__(f"linked actor {path} crashed: {cause!r}")
+        self.path = path
+        self.__cause__ = cause

@@ -2,13 +2,15 @@
 
 import enum
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
+from typing import Any, cast
 
 import attrs
 import trio
 
 from actors.runtime.errors import ActorStopped, InvalidSpec, MailboxFull
+from actors.runtime.histogram import BUCKETS
 from actors.runtime.message import Message
 from actors.runtime.reply import ReplySlot
 
@@ -69,20 +71,65 @@ class DeadLetter:
     reason: str
 
 
-@attrs.define(eq=False)
 class Envelope:
-    """A message on its way, with what its delivery needs to know."""
+    """A message on its way, with what its delivery needs to know. Written out for speed: one per message."""
 
-    message: Message[Any, Any]
-    slot: ReplySlot[Any] | None
-    deadline: float
-    correlation: str | None
-    sent_at: float
-    on_taken: Callable[[], None] | None = None
-    """Called once, when the message leaves the queue for whatever reason. Timers count on it."""
+    __slots__ = ("correlation", "deadline", "message", "on_taken", "sent_at", "slot")
+
+    def __init__(
+        self,
+        message: Message[Any, Any],
+        slot: ReplySlot[Any] | None,
+        deadline: float,
+        correlation: str | None,
+        sent_at: float,
+        on_taken: Callable[[], None] | None = None,
+    ) -> None:
+        self.message = message
+        self.slot = slot
+        self.deadline = deadline
+        self.correlation = correlation
+        self.sent_at = sent_at
+        self.on_taken = on_taken
+        """Called once, when the message leaves the queue for whatever reason. Timers count on it."""
 
 
-@attrs.define
+class Resume(Message[Any, Any]):
+    """A handler that was called without queueing and turned out to be a coroutine: its own actor runs it."""
+
+    __slots__ = ("_answer", "original")
+
+    def __init__(self, original: Message[Any, Any], answer: Awaitable[Any]) -> None:
+        self._answer = answer
+        self.original = original
+
+    def deliver(self, to: object) -> Awaitable[Any]:
+        return self._answer
+
+    def close(self) -> None:
+        """It will never run: let the coroutine go without a warning."""
+        answer: object = self._answer
+        if isinstance(answer, CoroutineType):
+            cast("CoroutineType[object, object, object]", answer).close()
+
+
+def name_of(message: Message[Any, Any]) -> str:
+    """What a message is called in errors and records; its content may be secret."""
+    return type(message.original if isinstance(message, Resume) else message).__name__
+
+
+def errors_of(message: Message[Any, Any]) -> tuple[type[Exception], ...]:
+    """Which exceptions are answers to *message*."""
+    return message.original.errors if isinstance(message, Resume) else message.errors
+
+
+def release(message: Message[Any, Any]) -> None:
+    """Let go of *message*, which nobody will handle (any more)."""
+    if isinstance(message, Resume):
+        message.close()
+
+
+@attrs.frozen
 class MailboxCounts:
     """Where the messages went. At rest: sent is the sum of all the others and of what is queued."""
 
@@ -101,7 +148,7 @@ class MailboxCounts:
 class Mailbox:
     """The queue of one actor, kept beside its ref: a restart does not touch it unless told to.
 
-    A Trio memory channel, drained in batches: what was taken but not handled yet waits in `_batch`, which survives
+    A Trio memory channel, drained in batches: what was taken but not handled yet waits in `batch`, which survives
     a crash. Waiting for room is the only thing that ever waits, and only under `Full.BLOCK`, so that making room and
     filling it are always one step.
     """
@@ -109,48 +156,66 @@ class Mailbox:
     def __init__(self, path: str, options: MailboxOptions, dead_letter: Callable[[DeadLetter], None]) -> None:
         self.path = path
         self.options = options
-        self.counts = MailboxCounts()
         self.peak = 0
         self.closed = False
+        self.parked = False
+        """The actor waits in `refill`, and no message is on its way to it."""
+        self.batch: deque[Envelope] = deque()
+        self.waits = [0] * BUCKETS
+        """How long messages waited for their turn: how often, by `histogram.bucket`."""
+        self.sent = self.handled = self.crashed = self.interrupted = 0
+        self.abandoned = self.expired = self.dead_lettered = 0
         self._publish = dead_letter
-        self._batch: deque[Envelope] = deque()
         self._send, self._receive = trio.open_memory_channel[Envelope](options.capacity)
 
     @property
     def depth(self) -> int:
         """Messages that wait, those of the batch in hand included."""
-        return len(self._batch) + self._receive.statistics().current_buffer_used
+        return len(self.batch) + self._receive.statistics().current_buffer_used
+
+    def counts(self) -> MailboxCounts:
+        """A record of now."""
+        return MailboxCounts(
+            self.sent,
+            self.handled,
+            self.crashed,
+            self.interrupted,
+            self.abandoned,
+            self.expired,
+            self.dead_lettered,
+        )
 
     def oldest(self) -> float | None:
         """When the message that waits longest was sent (seconds of Trio's clock); None if none waits."""
-        if not self._batch:
+        if not self.batch:
             # A channel cannot be looked into; taking a batch early changes nothing else.
             self._fill_batch()
-        return self._batch[0].sent_at if self._batch else None
+        return self.batch[0].sent_at if self.batch else None
 
     def note_peak(self) -> None:
         """Bring `peak` up to date. The queue only grows between two batches, so once a batch is exact."""
         self.peak = max(self.peak, self.depth)
 
-    def put_nowait(self, envelope: Envelope) -> bool:
-        """Queue *envelope* without waiting; False if it became a dead letter instead."""
-        if self.try_put(envelope):
-            return True
-        self.counts.sent += 1
-        if self.closed:
-            self.discard(envelope, "the actor has stopped")
-            return False
-        return self._put_full(envelope)
+    # -- putting
 
     def try_put(self, envelope: Envelope) -> bool:
         """Queue *envelope* if there is room; False, and nothing has happened, if not."""
-        if self.closed:
-            return False
         try:
             self._send.send_nowait(envelope)
-        except trio.WouldBlock:
+        except (trio.WouldBlock, trio.ClosedResourceError):
             return False
-        self.counts.sent += 1
+        self.parked = False
+        self.sent += 1
+        return True
+
+    def put_nowait(self, envelope: Envelope) -> bool:
+        """Queue *envelope* without waiting; False if it became a dead letter instead."""
+        try:  # `try_put`, written out: this is the path of every tell
+            self._send.send_nowait(envelope)
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            return self._put_nowhere(envelope)
+        self.parked = False
+        self.sent += 1
         return True
 
     async def put(self, envelope: Envelope) -> None:
@@ -160,61 +225,63 @@ class Mailbox:
             ActorStopped: The mailbox is closed, or was while this waited.
             MailboxFull: There is no room and the policy does not wait.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self.try_put(envelope):
+            return
         if self.options.full is Full.BLOCK and not self.closed:
             await self._put_when_free(envelope)
-            return
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if not self.put_nowait(envelope):
+        elif not self.put_nowait(envelope):
             raise ActorStopped(self.path) if self.closed else self._full()
 
-    async def take(self) -> Envelope:
-        """The next message, waiting for one.
+    # -- taking
+
+    async def refill(self) -> None:
+        """Have something in `batch`, waiting for it.
 
         Raises:
             trio.EndOfChannel: The mailbox is closed and empty.
         """
-        if not self._batch:
-            self._batch.append(await self._receive.receive())
-            self.note_peak()
-            self._fill_batch()
-        return self.pop()
+        self._fill_batch()
+        if self.batch:
+            self._note_batch()
+            await trio.lowlevel.checkpoint()  # after each batch others get a turn
+            return
+        self.parked = True
+        try:
+            self.batch.append(await self._receive.receive())
+        finally:
+            self.parked = False
+        self._fill_batch()
+        self._note_batch()
 
-    @property
-    def has_batch(self) -> bool:
-        """Whether `take` would not wait."""
-        return bool(self._batch)
-
-    def pop(self) -> Envelope:
-        """Take the first message of the batch in hand, which must not be empty."""
-        envelope = self._batch.popleft()
-        if envelope.on_taken is not None:
-            envelope.on_taken()
-        return envelope
+    # -- ending
 
     def close(self) -> None:
         """Take no more: senders that wait get `ActorStopped`; what is queued can still be taken."""
         self.closed = True
+        self.parked = False
         self._send.close()
 
     def discard(self, envelope: Envelope, reason: str, *, error: BaseException | None = None) -> None:
         """Give *envelope* up: its asker gets *error* (or `ActorStopped`), anybody else's becomes a dead letter."""
         if envelope.on_taken is not None:
             envelope.on_taken()
-            envelope.on_taken = None
         if envelope.slot is not None:
             if envelope.slot.void:
                 self.count_void(envelope)
                 return
             envelope.slot.error(error or ActorStopped(self.path))
-        self.counts.dead_lettered += 1
-        self._publish(DeadLetter(self.path, type(envelope.message).__name__, reason))
+        self.dead_lettered += 1
+        release(envelope.message)
+        self._publish(DeadLetter(self.path, name_of(envelope.message), reason))
 
     def count_void(self, envelope: Envelope) -> None:
         """Count an ask that nobody waits for any more, by why."""
+        release(envelope.message)
         if trio.current_time() >= envelope.deadline:
-            self.counts.expired += 1
+            self.expired += 1
         else:
-            self.counts.abandoned += 1
+            self.abandoned += 1
 
     def restart(self, error: BaseException) -> None:
         """Do with the queue what the options say about a restart, and take messages again if it was closed."""
@@ -229,7 +296,7 @@ class Mailbox:
                 kept.append(envelope)
             else:
                 self.discard(envelope, "the actor restarts", error=error)
-        self._batch = kept
+        self.batch.extend(kept)
 
     def drop_all(self, reason: str) -> None:
         """Close, and give up everything that is queued."""
@@ -239,7 +306,8 @@ class Mailbox:
         self._receive.close()
 
     def _reopen(self) -> None:
-        self._batch = deque(iter(self._next_queued, None))
+        kept = list(iter(self._next_queued, None))
+        self.batch.extend(kept)
         self._receive.close()
         self._send, self._receive = trio.open_memory_channel[Envelope](self.options.capacity)
         self.closed = False
@@ -249,13 +317,17 @@ class Mailbox:
             await self._send.send(envelope)
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise ActorStopped(self.path) from None
-        self.counts.sent += 1
+        self.sent += 1
 
-    def _put_full(self, envelope: Envelope) -> bool:
+    def _put_nowhere(self, envelope: Envelope) -> bool:
+        self.sent += 1
+        if self.closed:
+            self.discard(envelope, "the actor has stopped")
+            return False
         if self.options.full is Full.DROP_OLDEST:
             # The next in line moves from the channel behind the batch in hand, which makes the room.
-            self._batch.append(self._receive.receive_nowait())
-            self.discard(self._batch.popleft(), "the mailbox was full and drops its oldest", error=self._full())
+            self.batch.append(self._receive.receive_nowait())
+            self.discard(self.batch.popleft(), "the mailbox was full and drops its oldest", error=self._full())
             self._send.send_nowait(envelope)
             return True
         self.discard(envelope, "the mailbox was full", error=self._full())
@@ -265,15 +337,23 @@ class Mailbox:
         return MailboxFull(self.path, self.options.capacity)
 
     def _fill_batch(self) -> None:
-        for _ in range(self.options.batch - 1):
-            try:
-                self._batch.append(self._receive.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
-                return
+        receive, batch = self._receive.receive_nowait, self.batch
+        try:
+            for _ in range(self.options.batch - len(batch)):
+                batch.append(receive())
+        except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
+            return
+
+    def _note_batch(self) -> None:
+        # Asking the channel costs more than all the rest of a message: only when there may be more in it.
+        if len(self.batch) < self.options.batch:
+            self.peak = max(self.peak, len(self.batch))
+        else:
+            self.note_peak()
 
     def _next_queued(self) -> Envelope | None:
-        if self._batch:
-            return self._batch.popleft()
+        if self.batch:
+            return self.batch.popleft()
         try:
             return self._receive.receive_nowait()
         except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):

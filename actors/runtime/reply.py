@@ -20,7 +20,7 @@ class ReplySlot(Generic[R]):
 
     It parks the asking task directly (`trio.lowlevel`), which is cheaper than an event or a channel. The trap:
     rescheduling a task that is not parked ends the whole run. So the slot is armed in the last synchronous step
-    before parking, and whoever comes first (answer or cancellation) disarms it.
+    before parking, and whoever comes first (answer, deadline or cancellation) disarms it.
     """
 
     __slots__ = ("_answer", "_task", "phase", "void")
@@ -34,13 +34,27 @@ class ReplySlot(Generic[R]):
 
     def value(self, value: R) -> None:
         """Answer with *value*, unless nobody waits any more."""
-        self._put(outcome.Value(value))
+        if not self.void:
+            self._put(outcome.Value(value))
 
     def error(self, error: BaseException) -> None:
         """Answer by raising *error* in the asker, unless nobody waits any more."""
-        self._put(outcome.Error(error))
+        if not self.void:
+            self._put(outcome.Error(error))
 
-    async def wait(self, deadline: float) -> R:
+    async def wait(self) -> R:
+        """The answer, however long it takes; `error(NoAnswer())` is how a deadline ends this.
+
+        Raises:
+            NoAnswer: The deadline passed first.
+        """
+        if self._answer is not None:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return self._answer.unwrap()
+        self._task = trio.lowlevel.current_task()
+        return cast("R", await trio.lowlevel.wait_task_rescheduled(self._abort))
+
+    async def wait_until(self, deadline: float) -> R:
         """The answer.
 
         Args:
@@ -49,18 +63,13 @@ class ReplySlot(Generic[R]):
         Raises:
             NoAnswer: The deadline passed first.
         """
-        if self._answer is not None:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            return self._answer.unwrap()
         if deadline == math.inf:
-            return await self._park()
+            return await self.wait()
         with trio.CancelScope(deadline=deadline):
-            return await self._park()
+            return await self.wait()
         raise NoAnswer
 
     def _put(self, answer: "outcome.Outcome[R]") -> None:
-        if self.void:
-            return
         self.void = True
         if self._task is None:
             self._answer = answer
@@ -68,11 +77,7 @@ class ReplySlot(Generic[R]):
         task, self._task = self._task, None
         trio.lowlevel.reschedule(task, answer)
 
-    async def _park(self) -> R:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self.void = True
-            self._task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._task = trio.lowlevel.current_task()
-        return cast(R, await trio.lowlevel.wait_task_rescheduled(abort))
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self.void = True
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED

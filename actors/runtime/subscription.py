@@ -74,16 +74,19 @@ class Subscription(Generic[E]):
         """Give the reader *event*; called by the publisher, never waits."""
         if self._closed:
             return
-        if len(self._queue) - self._markers >= self._capacity:
+        queue = self._queue
+        if len(queue) - self._markers >= self._capacity:
             self._make_room(event)
             return
         if self._behind and self._overflow is Overflow.DROP_NEWEST:
-            self._queue.append(Lagged(self._behind))
+            queue.append(Lagged(self._behind))
             self._markers += 1
             self._behind = 0
-        self._queue.append(event)
-        if self._reader is not None:
-            self._wake()
+        queue.append(event)
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            trio.lowlevel.reschedule(reader)
 
     async def receive(self) -> E | Lagged:
         """The next event, waiting for one.
@@ -101,6 +104,11 @@ class Subscription(Generic[E]):
             trio.EndOfChannel: Closed, and everything that was queued has been received.
         """
         await self._ready()
+        if not self._behind and not self._markers and len(self._queue) <= most:
+            events = list(self._queue)
+            self._queue.clear()
+            self._received += len(events)
+            return events
         batch = [self._next()]
         while len(batch) < most and (self._queue or self._behind):
             batch.append(self._next())
@@ -170,21 +178,19 @@ class Subscription(Generic[E]):
     async def _ready(self) -> None:
         if self._queue or self._behind:
             await trio.lowlevel.checkpoint()
-            return
-        if self._closed:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            raise trio.EndOfChannel
-        if self._reader is not None:
-            raise trio.BusyResourceError("another task reads this subscription; subscribe once per reader")
+        # Looked at again each time: what woke this reader may have been taken by `receive_nowait` meanwhile.
+        while not self._queue and not self._behind:
+            if self._closed:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                raise trio.EndOfChannel
+            if self._reader is not None:
+                raise trio.BusyResourceError("another task reads this subscription; subscribe once per reader")
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
 
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._reader = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
-        if not self._queue and not self._behind:
-            raise trio.EndOfChannel
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def _wake(self) -> None:
         reader, self._reader = self._reader, None

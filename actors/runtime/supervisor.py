@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from random import Random
 from typing import TypeVar
 
@@ -26,7 +26,9 @@ from actors.runtime.specs import (
     affected,
     wants_restart,
 )
+from actors.runtime.subscription import DEFAULT_CAPACITY, Subscription
 from actors.runtime.timers import Timers
+from actors.runtime.tracing import MessageTraced, Tracer
 
 A = TypeVar("A", bound=Actor)
 
@@ -101,13 +103,43 @@ class Supervisor:
             KeyError: There is no such child.
         """
         child = self._children[name]
-        for plan in self._plans:
-            if child in plan.group:
-                plan.group.remove(child)
+        self._take_from_plans(child)
         del self._children[name]
         with trio.CancelScope(shield=True):  # bounded by the child's grace and the deadline of its `on_stop`
             await child.end(final=True)
         child.give_up(ActorState.STOPPED)
+
+    async def replace(self, spec: ChildSpec[A]) -> Ref[A]:
+        """Run the actor of that name by *spec* from now on: its ref, its mailbox and what is queued stay.
+
+        The message in progress is handled to its end first, within the grace of the old spec. It is complete when
+        this returns, even if the caller is cancelled.
+
+        Raises:
+            KeyError: There is no actor of that name.
+            ActorStopped: It has ended for good; stop it by its name and start a new one.
+            InvalidSpec: The mailbox of *spec* is another one.
+            StartFailed: It does not start by *spec*. It is not kept.
+        """
+        child = self._children[spec.name]
+        if not isinstance(child, ActorChild):
+            raise KeyError(spec.name)
+        if child.gone:
+            raise ActorStopped(child.path)
+        child.check_replacement(spec)
+        with trio.CancelScope(shield=True):  # bounded by the grace, the deadline of `on_stop` and `start_seconds`
+            await child.end(final=False)
+            if child.gone:
+                raise ActorStopped(child.path)
+            self._take_from_plans(child)
+            child.waiting()
+            child.replace(spec)
+            await self._launch_first(child)
+        return Ref[A](child.core)
+
+    def trace(self, *, capacity: int = DEFAULT_CAPACITY) -> AbstractContextManager[Subscription[MessageTraced]]:
+        """A record of every message handled in the whole tree while the block runs; costs some microseconds each."""
+        return self._around.tracer.trace(capacity=capacity)
 
     def tree(self) -> TreeNode:
         """This supervisor and all beneath it, as of now."""
@@ -131,21 +163,22 @@ class Supervisor:
         for child in reversed(self._children.values()):
             child.give_up(state)
 
+    def begin(self) -> None:
+        """Get ready to run. From here on `request_stop` counts, also before `run` had its first turn."""
+        self._leave = trio.Event()
+        self._failure = None
+        self._window.clear()
+
     async def run(self, started: Callable[[], None]) -> None:
         """Run until asked to stop, or until the children crash too often.
 
         Raises:
             RestartIntensityExceeded: They did. All children have been stopped.
         """
-        self._leave = trio.Event()
-        self._failure = None
-        self._window.clear()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                for child in tuple(self._children.values()):
-                    if not self._leave.is_set():
-                        await self._launch(child)
+                await self._launch_again()
                 started()
                 await self._leave.wait()
                 await self._stop_all()
@@ -154,6 +187,10 @@ class Supervisor:
             nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
+
+    def _staying(self) -> list[Child]:
+        """The children that are not down for good, in the order they were started."""
+        return [child for child in self._children.values() if not child.gone]
 
     def _state(self) -> ActorState:
         if self._nursery is None:
@@ -166,13 +203,38 @@ class Supervisor:
         if self._nursery is None or self._leave.is_set():
             raise ActorStopped(self.path)
         self._children[child.name] = child
+        await self._launch_first(child)
+
+    async def _launch_first(self, child: Child) -> None:
         child.first_start = True
-        await self._launch(child)
+        try:
+            await self._launch(child)
+        except trio.Cancelled:
+            await self._withdraw(child)
+            raise
         child.first_start = False
         if child.exit_error is not None:
             self._children.pop(child.name, None)
-            child.give_up(ActorState.FAILED)
+            child.give_up(ActorState.STOPPED if child.stopping else ActorState.FAILED)
             raise StartFailed(child.path, child.exit_error)
+
+    async def _withdraw(self, child: Child) -> None:
+        """Undo a start that nobody waits for any more."""
+        self._children.pop(child.name, None)
+        child.scope.cancel()
+        with trio.CancelScope(shield=True):  # bounded by the deadline of its `on_stop`
+            await child.exited.wait()
+        child.give_up(ActorState.STOPPED)
+
+    async def _launch_again(self) -> None:
+        """Start the children of the run before; there are some only when this supervisor itself was restarted."""
+        for child in self._staying():
+            if self._leave.is_set():
+                return
+            # One that crashes meanwhile has a plan, which may concern those after it as well.
+            if not (child.alive or child.gone or any(child in plan.group for plan in self._plans)):
+                child.prepare_restart()
+                await self._launch(child)
 
     async def _launch(self, child: Child) -> bool:
         """Start an incarnation and wait until it runs; False if it ended instead."""
@@ -184,7 +246,7 @@ class Supervisor:
         return child.alive
 
     async def _incarnate(self, child: Child) -> None:
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
             await child.run()
         except Exception as raised:
@@ -227,7 +289,7 @@ class Supervisor:
 
     def _plan(self, crashed: Child, due: float, error: BaseException) -> None:
         assert self._nursery is not None  # noqa: S101 - a child of ours has just ended in it
-        order = list(self._children.values())
+        order = self._staying()
         if crashed not in order:
             return
         wanted = set(affected(self.spec.strategy, order, crashed))
@@ -241,6 +303,11 @@ class Supervisor:
         crashed.waiting()
         self._nursery.start_soon(self._carry_out, plan, name=f"{self.path} restart")
 
+    def _take_from_plans(self, child: Child) -> None:
+        for plan in self._plans:
+            if child in plan.group:
+                plan.group.remove(child)
+
     async def _carry_out(self, plan: _Plan) -> None:
         try:
             for earlier in plan.before:
@@ -253,14 +320,18 @@ class Supervisor:
 
     async def _restart(self, plan: _Plan) -> None:
         for child in reversed(plan.group.copy()):
-            if child.alive:
+            if child.alive and child in plan.group:
                 await child.end(final=False)
-                child.waiting()
+                if child in plan.group:  # else somebody stopped or replaced it
+                    child.waiting()
         await trio.sleep_until(plan.due)
         while plan.group:
             child = plan.group[0]
+            if child.gone or child.alive:
+                plan.group.remove(child)
+                continue
             child.prepare_restart()
-            if not await self._launch(child):
+            if not await self._launch(child) and child in plan.group and not child.gone:
                 return  # its end has made a plan of its own
             if child in plan.group:
                 plan.group.remove(child)
@@ -268,7 +339,7 @@ class Supervisor:
     async def _stop_all(self) -> None:
         for plan in self._plans:
             plan.scope.cancel()
-        for child in reversed(tuple(self._children.values())):
+        for child in reversed(self._staying()):
             await child.end(final=self._final)
             if self._final:
                 child.give_up(ActorState.STOPPED)
@@ -290,9 +361,13 @@ class SupervisorChild(Child):
         """Its children are stopped one after the other, each within its own grace."""
         return 1.0 + sum(child.grace + child.stop_seconds for child in self.inner.members)
 
-    async def run(self) -> None:
+    def begin(self) -> None:
+        super().begin()
         self._state = ActorState.STARTING
-        with self.halt.scope:
+        self.inner.begin()
+
+    async def run(self) -> None:
+        with self.scope:
             await self.inner.run(self._started)
 
     def _started(self) -> None:
@@ -307,9 +382,11 @@ class SupervisorChild(Child):
         self.restarts += 1
 
     def waiting(self) -> None:
-        self._state = ActorState.BACKOFF
+        if not self.gone:
+            self._state = ActorState.BACKOFF
 
     def give_up(self, state: ActorState) -> None:
+        self.gone = True
         self._state = state
         self.inner.give_up(state)
 
@@ -339,7 +416,8 @@ async def open_supervisor(
         RestartIntensityExceeded: Out of the block, when the children crashed too often.
     """
     spec = SupervisorSpec(name, strategy, intensity or RestartIntensity())
-    around = Surroundings(bus or Bus(), Timers(), random or Random())  # noqa: S311 - jitter is no secret
+    bus = bus or Bus()
+    around = Surroundings(bus, Timers(), Tracer(bus), random or Random())  # noqa: S311 - jitter is no secret
     root = SupervisorChild(Supervisor(name, spec, around))
     try:
         async with trio.open_nursery() as nursery:

@@ -2,11 +2,13 @@
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 
 import attrs
 import trio
 
+from actors.runtime.deadlines import Deadlines
 from actors.runtime.errors import InvalidSpec
 
 RETRY_SECONDS = 0.05
@@ -33,6 +35,7 @@ class Timer:
     fire: Fire
     due: float
     interval: float | None
+    cancelled: Callable[[], None]
     active: bool = True
     waiting: bool = False
     """The last tick is still in the mailbox."""
@@ -40,7 +43,9 @@ class Timer:
 
     def cancel(self) -> None:
         """Never fire again. A tick that is already in the mailbox is still handled."""
-        self.active = False
+        if self.active:
+            self.active = False
+            self.cancelled()
 
     def taken(self) -> None:
         """The last tick has left the mailbox."""
@@ -48,11 +53,14 @@ class Timer:
 
 
 class Timers:
-    """All timers of a tree. `run` is the one task that sleeps for them."""
+    """All timers of a tree, and the deadlines of its asks. `run` is the one task that sleeps for them."""
 
     def __init__(self) -> None:
+        self.deadlines = Deadlines()
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._cancelled = 0
+        self._sleeps_until = -math.inf
         self._sooner = trio.Event()
 
     def every(self, interval: float, fire: Fire) -> Timer:
@@ -63,30 +71,47 @@ class Timers:
         """
         if not interval > 0:
             raise InvalidSpec("interval", interval, "seconds above 0")
-        return self._add(Timer(fire, trio.current_time() + interval, interval))
+        return self._add(Timer(fire, trio.current_time() + interval, interval, self._one_cancelled))
 
     def at(self, when: float, fire: Fire) -> Timer:
         """Fire once, at *when* on Trio's clock, at once if that has passed."""
-        return self._add(Timer(fire, when, None))
+        return self._add(Timer(fire, when, None, self._one_cancelled))
+
+    def wake_by(self, when: float) -> None:
+        """Look again at *when* at the latest."""
+        if when < self._sleeps_until:
+            self._sooner.set()
 
     async def run(self) -> None:
-        """Fire timers for ever."""
+        """Fire timers and end waits for ever."""
         while True:
             self._sooner = trio.Event()
-            with trio.CancelScope(deadline=self._heap[0][0] if self._heap else float("inf")):
+            self._sleeps_until = min(self._heap[0][0] if self._heap else math.inf, self.deadlines.next())
+            with trio.CancelScope(deadline=self._sleeps_until):
                 await self._sooner.wait()
-            self._fire_due(trio.current_time())
+            self._sleeps_until = -math.inf
+            now = trio.current_time()
+            self.deadlines.expire(now)
+            self._fire_due(now)
 
     def _add(self, timer: Timer) -> Timer:
-        if not self._heap or timer.due < self._heap[0][0]:
-            self._sooner.set()
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))
+        self.wake_by(timer.due)
         return timer
+
+    def _one_cancelled(self) -> None:
+        """Cancelled timers stay in the heap until they are due, or until they are most of it."""
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].active]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
 
     def _fire_due(self, now: float) -> None:
         while self._heap and self._heap[0][0] <= now:
             _, _, timer = heapq.heappop(self._heap)
             if not timer.active:
+                self._cancelled = max(0, self._cancelled - 1)
                 continue
             _fire(timer, now)
             if timer.active:

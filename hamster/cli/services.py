@@ -1,6 +1,5 @@
 """`hamster status`, `start`, `stop` and `restart`."""
 
-import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -8,10 +7,9 @@ from pathlib import Path
 import click
 import msgspec
 import trio
-from rich.console import Console
 
 from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, fail, run, url_option, with_client
-from hamster.cli.tables import client_row, rich_table, table
+from hamster.cli.tables import client_row, rich_table, show
 from hamster.client import HamsterClient, RequestRefused, ServerUnreachable, Service
 
 DEFAULT_WAIT = 15.0
@@ -42,10 +40,7 @@ def status(ids: tuple[str, ...], as_json: bool, url: str | None, data_dir: Path 
             click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
             return 0
         services = of_ids(await client.services(), ids)
-        if sys.stdout.isatty():
-            Console().print(rich_table([client_row(service) for service in services]))
-        else:
-            click.echo(table([client_row(service) for service in services]))
+        show(rich_table([client_row(service) for service in services]))
         return 0
 
     run(lambda: with_client(url, data_dir, work))

@@ -1,6 +1,7 @@
 """Tables for the terminal."""
 
 import io
+import sys
 from collections.abc import Sequence
 
 import attrs
@@ -48,9 +49,22 @@ def client_row(service: Service) -> Row:
 
 def table(rows: Sequence[Row]) -> str:
     """*rows* as text, without colours."""
+    return plain(rich_table(rows))
+
+
+def plain(found: Table) -> str:
+    """A table as text, without colours."""
     out = io.StringIO()
-    Console(file=out, width=WIDTH_WITHOUT_TERMINAL, color_system=None).print(rich_table(rows))
+    Console(file=out, width=WIDTH_WITHOUT_TERMINAL, color_system=None).print(found)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def show(found: Table) -> None:
+    """Print a table: in colours on a terminal, plain for another program."""
+    if sys.stdout.isatty():
+        Console().print(found)
+    else:
+        print(plain(found))
 
 
 def rich_table(rows: Sequence[Row]) -> Table:

@@ -188,6 +188,12 @@ class Gate:
         return origin is not None and (origin in self._origins or origin == _own_origin(head, host))
 
 
+def bare_headers() -> tuple[Header, ...]:
+    """For an answer to something that could not be read as a request."""
+    nothing = RequestHead(scheme="http", method="GET", target=b"/", headers=(), local=None)
+    return tuple(_answer_headers(nothing, _request_id(nothing), None))
+
+
 _PREFLIGHT_HEADERS: tuple[Header, ...] = (
     (b"access-control-allow-methods", ALLOWED_METHODS),
     (b"access-control-allow-headers", ALLOWED_HEADERS),

@@ -15,11 +15,12 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
+from actors.runtime import CORRELATION
 from hamster.server import ClientGone
 
 from . import errors_ko
 from .bodies import BodyFault, BodyLimits, announces_body, discard_body, read_body, replay
-from .gate import SAFE_METHODS, Gate, Header, Pass, Preflight, Refusal, RequestHead, Verdict
+from .gate import SAFE_METHODS, Gate, Header, Pass, Preflight, Refusal, RequestHead, Verdict, bare_headers
 
 #: RFC 6455, 7.4.1: the server met something unexpected.
 INTERNAL_ERROR = 1011
@@ -74,6 +75,8 @@ class GatedApp:
                 await answer.whole(204, [])
             case Pass() if scope["raw_path"] == b"*":
                 await answer.whole(204, [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
+            case Pass() if "//" in scope["path"]:
+                await answer.error(404)  # Werkzeug would take some of them for the path without the empty part
             case Pass() if self._stopping.on and scope["method"] not in SAFE_METHODS:
                 await answer.error(503, errors_ko.STOPPING)
             case Pass():
@@ -84,6 +87,8 @@ class GatedApp:
     ) -> None:
         inner = scope.copy()
         inner["headers"] = _with_request_id(scope["headers"], verdict.request_id)
+        # What this request makes actors do carries its id: in their log lines, and in a trace of their messages.
+        CORRELATION.set(verdict.request_id.decode())
         try:
             await self._app(inner, receive, answer.send)
         except Exception as error:  # Whatever the application raises, the client gets an answer.
@@ -102,8 +107,9 @@ class GatedApp:
         if fault is BodyFault.TOO_LARGE:
             limit = self._bodies.for_path(scope["path"])
             detail = errors_ko.BODY_TOO_LARGE.format(limit_kib=limit // 1024)
-        # The rest of the body is on its way: the connection cannot be used for another request.
-        await answer.error(fault.value, detail, close=True, finish=False)
+        # The rest of the body is on its way, so HTTP/1 cannot use the connection for another request. HTTP/2
+        # can, and forbids the header.
+        await answer.error(fault.value, detail, close=scope["http_version"].startswith("1"), finish=False)
         await discard_body(receive, self._bodies)
         await answer.finish()
 
@@ -115,6 +121,8 @@ class GatedApp:
             return
         inner = scope.copy()
         inner["headers"] = _with_request_id(scope["headers"], verdict.request_id)
+        # What this request makes actors do carries its id: in their log lines, and in a trace of their messages.
+        CORRELATION.set(verdict.request_id.decode())
         try:
             await self._app(inner, receive, answer.send)
         except Exception as error:  # Whatever the application raises, the client gets an answer.
@@ -208,10 +216,7 @@ def wire_error(status: int) -> tuple[Sequence[Header], bytes]:
     """The answer to what never reaches the application: a broken request, or too many connections."""
     detail = errors_ko.TOO_MANY_CONNECTIONS if status == 503 else None
     headers, body = _error(status, detail)
-    nobody = RequestHead(scheme="http", method="GET", target=b"/", headers=(), local=None)
-    names_given = {b"content-length"}
-    completed = _completed(headers, Gate().check(nobody))
-    return [header for header in completed if header[0] not in names_given], body
+    return [*(header for header in headers if header[0] != b"content-length"), *bare_headers()], body
 
 
 def _error(status: int, detail: str | None, **more: object) -> tuple[list[Header], bytes]:

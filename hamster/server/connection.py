@@ -211,8 +211,11 @@ class _Tasks(TaskGroup):
         super().__init__()
         self._first_ping_seconds = first_ping_seconds
         self._helpers: set[trio.CancelScope] = set()
+        self._ended = False
 
     def spawn(self, func: Callable[..., Awaitable[object]], *args: object) -> None:
+        if self._ended:
+            return  # The application accepted a WebSocket whose client has left already.
         scope = trio.CancelScope()
         self._helpers.add(scope)
         delay = self._first_ping_seconds if func.__name__ == "_send_pings" else 0.0
@@ -226,6 +229,7 @@ class _Tasks(TaskGroup):
         super().spawn(helper)  # pyright: ignore[reportUnknownMemberType] - a bare Callable in Hypercorn
 
     def end_helpers(self) -> None:
+        self._ended = True
         for scope in self._helpers:
             scope.cancel()
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import h11
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol import ProtocolWrapper
-from hypercorn.protocol.events import Body, EndBody, Response
 from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.typing import AppWrapper, ConnectionState, TaskGroup, WorkerContext
@@ -38,37 +38,47 @@ class LastRequestH11(h11.Connection):
 
 
 class AnsweringH11(H11Protocol):
-    """HTTP/1.1 whose own errors are answered with `error_answer`, and then the connection is closed."""
+    """HTTP/1.1 whose own errors are answered with `error_answer`, and then the connection is closed.
+
+    Hypercorn sends such an error in steps, between which the application may accept the WebSocket that is
+    being refused; and it leaves the connection open. Here the answer is one step, and the last.
+    """
 
     error_answer: ErrorAnswer
     _failed = False
 
     async def stream_send(self, event: StreamEvent) -> None:
+        if self._failed and not isinstance(event, StreamClosed):
+            return
         if isinstance(event, Response) and event.status_code >= 400 and event.headers == _BARE_ERROR:
-            self._failed = True
-            await self._send_bare_error(event)
+            is_head = isinstance(self.stream, HTTPStream) and self.stream.scope["method"] == "HEAD"
+            await self._fail(event.status_code, with_body=not is_head)
             return
         await super().stream_send(event)
-        if isinstance(event, EndBody) and self._failed:
-            # Hypercorn leaves a refused WebSocket handshake open, and fails on what the client sends next.
-            await self.send(Closed())
-
-    async def _send_bare_error(self, event: Response) -> None:
-        headers, body = self._error(event.status_code)
-        await super().stream_send(Response(stream_id=event.stream_id, headers=headers, status_code=event.status_code))
-        if not (isinstance(self.stream, HTTPStream) and self.stream.scope["method"] == "HEAD"):
-            await super().stream_send(Body(stream_id=event.stream_id, data=body))
 
     async def _send_error_response(self, status_code: int) -> None:
-        headers, body = self._error(status_code)
-        headers.extend(self.config.response_headers("h11"))
-        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
-        await self._send_h11_event(h11.Data(data=body))
-        await self._send_h11_event(h11.EndOfMessage())
+        await self._fail(status_code, with_body=True)
 
-    def _error(self, status_code: int) -> tuple[list[Header], bytes]:
+    async def _fail(self, status_code: int, *, with_body: bool) -> None:
+        self._failed = True
         headers, body = self.error_answer(status_code)
-        return [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")], body
+        head = h11.Response(
+            status_code=status_code,
+            headers=[
+                *headers,
+                (b"content-length", b"%d" % len(body)),
+                (b"connection", b"close"),
+                *self.config.response_headers("h11"),
+            ],
+        )
+        content = [h11.Data(data=body)] if with_body else []
+        try:
+            data = b"".join(self.connection.send(event) or b"" for event in (head, *content, h11.EndOfMessage()))
+        except h11.LocalProtocolError:
+            pass  # Too late to answer: something else is being sent.
+        else:
+            await self.send(RawData(data))
+        await self.send(Closed())
 
 
 def make_protocol(

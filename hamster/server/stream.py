@@ -1,6 +1,7 @@
 """A client's socket, so wrapped that nothing waits on it for ever."""
 
 import contextlib
+import os
 import socket
 import struct
 
@@ -10,7 +11,7 @@ import trio
 SEND_PIECE = 64 * 1024
 
 #: Close without waiting for the peer: what is unsent is dropped and the peer sees a reset.
-_LINGER_NOT = struct.pack("ii", 1, 0)
+_LINGER_NOT = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class AcceptedStream(trio.abc.HalfCloseableStream):

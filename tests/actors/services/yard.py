@@ -3,7 +3,7 @@
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -85,6 +85,13 @@ def seeded() -> Random:
     return Random(2024)  # noqa: S311 - no secret
 
 
+class Longest(Random):
+    """Jitter that always comes out longest."""
+
+    def random(self) -> float:
+        return 0.9999
+
+
 @attrs.define
 class Story:
     """The service events from when it was opened on, in order."""
@@ -114,11 +121,6 @@ class Story:
                 assert isinstance(event, ServiceEvent), f"the story has a hole: {event}"
                 self.told.append(event)
         return [event.event_type for event in self.told if service_id in (None, event.view.id)]
-
-
-def counted(condition: Callable[[], int], count: int) -> Callable[[], bool]:
-    """For `until`: whether *condition* has come to *count*."""
-    return lambda: condition() == count
 
 
 def _marked(marks: list[bytes]) -> Iterator[int]:

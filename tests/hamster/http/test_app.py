@@ -2,6 +2,9 @@
 
 import logging
 
+import h2.config
+import h2.connection
+import h2.events
 import httpx
 import pytest
 import trio
@@ -20,7 +23,7 @@ from hamster.http import (
 )
 from hamster.http.problems import FieldProblem
 from hamster.server import Server, ServerLimits
-from tests.hamster.clients import UPGRADE, connected, serving, until, websocket
+from tests.hamster.clients import UPGRADE, Client, connected, serving, until, websocket
 from tests.hamster.http.things import NotThere, register
 
 MIB = 1024 * 1024
@@ -62,6 +65,8 @@ async def test_health_is_as_the_contract_shows_it():
     ("method", "path", "status", "detail"),
     [
         ("GET", "/nope", 404, "리소스를 찾을 수 없습니다"),
+        ("GET", "//health", 404, "리소스를 찾을 수 없습니다"),
+        ("GET", "/health//", 404, "리소스를 찾을 수 없습니다"),
         ("GET", "/health//x", 404, "리소스를 찾을 수 없습니다"),
         ("POST", "/health", 405, "허용되지 않는 메서드입니다"),
         ("BREW", "/health", 405, "허용되지 않는 메서드입니다"),
@@ -73,7 +78,7 @@ async def test_health_is_as_the_contract_shows_it():
 )
 async def test_every_error_is_the_contracts_json(method: str, path: str, status: int, detail: str):
     async with served() as server, browser(server) as client:
-        reply = await client.request(method, path)
+        reply = await client.request(method, server.url + path)  # whole: httpx takes //health for a host
         assert reply.status_code == status
         assert reply.headers["content-type"] == "application/json"
         body = reply.json()
@@ -357,6 +362,27 @@ async def test_a_body_of_exactly_a_mebibyte_is_taken_and_an_import_may_be_larger
         assert (await client.post("/api/settings/import/", content=b"x" * (17 * MIB))).status_code == 413
 
 
+async def test_a_body_that_is_too_large_over_http2_is_413_and_the_connection_stays():
+    async with served() as server, connected(server) as client:
+        http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
+        http2.initiate_connection()
+        common = [(":scheme", "http"), (":authority", "localhost")]
+        http2.send_headers(1, [(":method", "POST"), (":path", "/ignore"), *common, ("content-length", str(2 * MIB))])
+        await client.stream.send_all(http2.data_to_send())
+        assert await http2_status(client, http2, 1) == "413"
+        http2.send_headers(3, [(":method", "GET"), (":path", "/health"), *common], end_stream=True)
+        await client.stream.send_all(http2.data_to_send())
+        assert await http2_status(client, http2, 3) == "200"
+
+
+async def http2_status(client: Client, http2: h2.connection.H2Connection, stream_id: int) -> str:
+    with trio.fail_after(5):
+        while True:
+            for event in http2.receive_data(await client.stream.receive_some()):
+                if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream_id:
+                    return dict(event.headers)[b":status"].decode()
+
+
 async def test_a_body_that_does_not_come_is_408():
     bodies = BodyLimits(arrival_seconds=0.1, discard_seconds=0.1)
     with trio.fail_after(10):
@@ -377,6 +403,45 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(caplog
                 assert (await client.ask("GET", "/health")).status == 200
             assert server.statistics().crashed == 0
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+#: Beginnings and ends of conversations, each of which its client leaves at some moment.
+CONVERSATIONS = [
+    b"",
+    b"GET /heal",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /ignore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc",
+    b"POST /nope HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    UPGRADE % (b"/ws", b""),
+    UPGRADE % (b"/ws", b"") + b"zz",
+    UPGRADE % (b"/nope", b""),
+    b"\x16\x03\x01\x00",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+]
+
+
+@pytest.mark.slow
+async def test_clients_that_leave_at_any_moment_leave_nothing_behind(caplog: pytest.LogCaptureFixture):
+    async def leave_after(passes: int, said: bytes) -> None:
+        async with connected(server) as client:
+            await client.stream.send_all(said)
+            for _ in range(passes):
+                await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(60):
+        async with served() as server:
+            await leave_after(100, b"")  # Every task of the server has started after this.
+            tasks = trio.lowlevel.current_statistics().tasks_living
+            for passes in range(0, 40, 2):
+                async with trio.open_nursery() as nursery:
+                    for said in CONVERSATIONS * 2:
+                        nursery.start_soon(leave_after, passes, said)
+            await until(lambda: server.statistics().open_connections == 0, "every connection being forgotten")
+            await until(lambda: trio.lowlevel.current_statistics().tasks_living <= tasks, "every task ending")
+            assert server.statistics().accepted == 1 + 20 * len(CONVERSATIONS) * 2
+            assert server.statistics().crashed == 0
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_problem_without_a_sentence_says_what_its_status_means():

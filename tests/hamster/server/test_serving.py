@@ -9,7 +9,7 @@ import h2.events
 import httpx
 import pytest
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from hamster.server import ServerLimits, StartupFailed, bind_sockets, open_server
 from tests.hamster.clients import UPGRADE, answer, connected, serving, until, with_lifespan
@@ -150,15 +150,27 @@ async def test_requests_pipelined_after_connection_close_are_ignored():
             assert server.statistics().crashed == 0
 
 
-async def test_bytes_behind_a_websocket_handshake_end_that_connection_alone():
+@with_lifespan
+async def hesitant_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Accepts no WebSocket before its client has left."""
+    if scope["type"] == "http":
+        await answer(send)
+        return
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+@pytest.mark.parametrize("app", [plain_app, hesitant_app])
+async def test_bytes_behind_a_websocket_handshake_end_that_connection_alone(app: ASGIFramework):
     with trio.fail_after(20):
-        async with serving(plain_app) as server:
+        async with serving(app) as server:
             for _ in range(30):
                 async with connected(server) as client:
                     got = await client.raw(UPGRADE % (b"/", b"") + b"x")
                     assert got.startswith(b"HTTP/1.1 400")
             async with connected(server) as client:
                 assert (await client.ask("GET", "/")).body == b"ok"
+            assert server.statistics().crashed == 0
 
 
 async def test_an_error_of_the_protocol_library_ends_that_connection_alone(caplog: pytest.LogCaptureFixture):

@@ -1,0 +1,1 @@
+"""What the type checker must say, as users get it."""
