@@ -93,6 +93,7 @@ async def _open_hamster(
             finally:
                 with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
                     await hamster.stop_services()
+                    await hub.settle()  # who is connected hears how the services ended
 
 
 @asynccontextmanager

@@ -63,6 +63,7 @@ async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[
             frames = await client.frames.receive_batch(BATCH)
         except trio.EndOfChannel:
             return
+        client.sending = True
         for frame in frames:
             if isinstance(frame, Lagged):
                 missed += frame.missed
@@ -71,6 +72,7 @@ async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[
                 await send(hub.maker.lagged(missed, before=frame).text)
                 missed = 0
             await send(frame.text)
+        client.sending = False
 
 
 async def receive_frames(client: Client, hub: Hub, system: System) -> None:
