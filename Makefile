@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-$(shell cksum < locks/run.txt | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cksum < locks/dev.txt | cut -d' ' -f1)
+BENCH := $(VENV)/.bench-$(shell cksum < locks/bench.txt | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 help:
@@ -33,8 +34,8 @@ static: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-#: make bench   measure what is claimed, as ratios against a peer in the same run
-bench: $(DEV)
+#: make bench   measure what is claimed, as ratios against a peer in the same run  (ARGS="actors --quick" and so on)
+bench: $(BENCH)
 	$(BIN)/python -m bench $(ARGS)
 
 #: make format  put the code into the house format
@@ -47,6 +48,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --
 lock:
 	$(COMPILE) --group dev -o locks/dev.txt $(ARGS)
 	$(COMPILE) -c locks/dev.txt -o locks/run.txt
+	$(COMPILE) --extra bench -c locks/dev.txt -o locks/bench.txt $(ARGS)
 	$(COMPILE:pyproject.toml=--group pyproject.toml:build) -c locks/dev.txt -o locks/build.txt
 	$(PYTHON) locks/pin_uv.py
 
@@ -69,6 +71,11 @@ $(DEV): $(RUN)
 	@echo "installing the developers' tools (once)..." >&2
 	@$(PIP) --require-hashes -r locks/dev.txt
 	@rm -f $(VENV)/.dev-* && touch $@
+
+$(BENCH): $(RUN)
+	@echo "installing the peers to measure against (once)..." >&2
+	@$(PIP) --require-hashes -r locks/bench.txt
+	@rm -f $(VENV)/.bench-* && touch $@
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,9 +1,9 @@
 """A typed client of a running WatchHamster, used by the command line, the tests and whoever likes."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import quote, urlsplit
 
 import attrs
 import httpx
@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 ANSWER_SECONDS = 10.0
 """How long an answer may take, beyond what the request itself asks to wait."""
+GOODBYE_SECONDS = 1.0
+"""How long a server may take to answer our closing: one that ends itself takes no longer, either."""
 LARGEST_FRAME = 16 * 1024 * 1024
 """Bytes: a list of ten thousand services is sent in one."""
 
@@ -200,31 +202,11 @@ class HamsterClient:
         Raises:
             ServerUnreachable: Nothing answers, or not with a WebSocket.
         """
-        async with AsyncExitStack() as stack:
-            connection = await self._connect(stack)
+        async with _websocket(self.url) as connection:
             if event_types:
                 wanted = {"type": "subscribe", "data": {"event_types": event_types}}
                 await connection.send_message(msgspec.json.encode(wanted).decode())
             yield Events(self.url, connection)
-
-    async def _connect(self, stack: AsyncExitStack) -> "WebSocketConnection":
-        # Imported here: most commands need no WebSocket, and its library takes as long to import as all of theirs.
-        import trio_websocket
-
-        address = f"ws{self.url.removeprefix('http')}/ws"
-        try:
-            opening = trio_websocket.open_websocket_url(
-                address,
-                connect_timeout=ANSWER_SECONDS,
-                # A server that ends closes its sockets without waiting for us for long: nor do we.
-                disconnect_timeout=1.0,
-                max_message_size=LARGEST_FRAME,
-            )
-            return await stack.enter_async_context(opening)
-        except trio_websocket.ConnectionRejected as error:
-            raise ServerUnreachable(self.url, f"no WebSocket there, status {error.status_code}") from None
-        except (trio_websocket.HandshakeError, OSError, ValueError) as error:
-            raise ServerUnreachable(self.url, str(error.__cause__ or error) or type(error).__name__) from None
 
     async def _request(
         self,
@@ -287,3 +269,60 @@ async def open_client(url: str) -> AsyncGenerator[HamsterClient, None]:
     """A client of the server at *url*, which is looked for directly, whatever proxies the environment names."""
     async with httpx.AsyncClient(trust_env=False, timeout=None) as http:  # noqa: S113 - each request has its deadline
         yield HamsterClient(url.rstrip("/"), http)
+
+
+@asynccontextmanager
+async def _websocket(url: str) -> AsyncGenerator["WebSocketConnection", None]:
+    """A connection to `/ws` of the server at *url*.
+
+    trio-websocket's own way to open one leaves the socket open when the handshake fails or the server closes first.
+    """
+    # Imported here: most commands need no WebSocket, and its library takes as long to import as all of theirs.
+    import trio_websocket
+
+    try:
+        async with await _stream(url) as stream, trio.open_nursery() as nursery:
+            try:
+                with trio.fail_after(ANSWER_SECONDS):
+                    connection = await trio_websocket.wrap_client_stream(
+                        nursery, stream, urlsplit(url).netloc, "/ws", max_message_size=LARGEST_FRAME
+                    )
+            except (trio_websocket.HandshakeError, trio.TooSlowError, trio.BrokenResourceError) as error:
+                raise ServerUnreachable(url, str(error) or "no answer in time") from None
+            try:
+                yield connection
+            finally:
+                with trio.move_on_after(GOODBYE_SECONDS, shield=True):
+                    await connection.aclose()
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        single = _single(group)
+    else:
+        return
+    # Outside the handler, which would put the group into the context of what is raised.
+    if isinstance(single, trio_websocket.ConnectionRejected):  # raised by the task that reads
+        raise ServerUnreachable(url, f"no WebSocket there, status {single.status_code}")
+    raise single
+
+
+async def _stream(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address like http://127.0.0.1:8000")
+        with trio.fail_after(ANSWER_SECONDS):
+            if parts.scheme == "https":
+                stream = await trio.open_ssl_over_tcp_stream(parts.hostname, parts.port or 443, https_compatible=True)
+                await stream.do_handshake()
+                return stream
+            return await trio.open_tcp_stream(parts.hostname, parts.port or 80)
+    except (OSError, ValueError, trio.TooSlowError, trio.BrokenResourceError) as error:
+        raise ServerUnreachable(url, str(error) or "no answer in time") from None
+
+
+def _single(error: BaseException) -> BaseException:
+    """The one exception in *error*; a group of several stays a group."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return _single(group.exceptions[0]) if len(group.exceptions) == 1 else group

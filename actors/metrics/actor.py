@@ -16,7 +16,7 @@ from actors.metrics.rules import DEFAULT_RULES, Rule, RuleState, changes, initia
 from actors.metrics.sampler import Sampler
 from actors.metrics.stability import Stability, StabilityView
 from actors.metrics.usage import ProcessUsage, Usage
-from actors.runtime import Actor, Bus, Cell, Message, Subscription
+from actors.runtime import Actor, Bus, Cell, Lagged, Message, Subscription
 from actors.services.messages import Board, ServiceEvent, State
 from actors.settings import MetricsSettings
 
@@ -115,6 +115,7 @@ class MetricsActor(Actor):
         return self._record.history.clear()
 
     def stability(self, now: datetime) -> StabilityView:
+        self._catch_up()
         return self._record.stability.view(now)
 
     # -- sampling
@@ -195,7 +196,19 @@ class MetricsActor(Actor):
     async def _follow_services(self) -> None:
         # Noted here and not by a message, which a full mailbox would refuse; nothing in it waits.
         async for event in self._record.events:
-            if isinstance(event, ServiceEvent):
-                self.note(event)
-            else:
-                log.error("metrics.service_events_missed count=%d", event.missed)
+            self._note(event)
+
+    def _catch_up(self) -> None:
+        """Note what was published but not followed yet: who asks now is told of what happened before."""
+        while True:
+            try:
+                event = self._record.events.receive_nowait()
+            except trio.WouldBlock:
+                return
+            self._note(event)
+
+    def _note(self, event: ServiceEvent | Lagged) -> None:
+        if isinstance(event, ServiceEvent):
+            self.note(event)
+        else:
+            log.error("metrics.service_events_missed count=%d", event.missed)

@@ -21,7 +21,7 @@ from actors.runtime.core import (
     must_wait,
 )
 from actors.runtime.errors import ActorCrashed, ActorError, ActorStopped, LinkedActorDown
-from actors.runtime.groups import only_cancelled, unwrap
+from actors.runtime.groups import only_cancelled, unwrap, unwrapping
 from actors.runtime.mailbox import Envelope, errors_of, name_of
 from actors.runtime.message import Message
 from actors.runtime.ref import Ref
@@ -44,6 +44,7 @@ class Context:
         self._timers = core.timers
         self._nursery = nursery
         self._owned_timers: list[Timer] = []
+        self._prune_at = 16
         self._watched: list[ActorCore] = []
         self.bus = bus
 
@@ -113,8 +114,10 @@ class Context:
         self._nursery.cancel_scope.cancel()
 
     def _own(self, timer: Timer) -> Timer:
-        self._owned_timers = [kept for kept in self._owned_timers if kept.active]
         self._owned_timers.append(timer)
+        if len(self._owned_timers) > self._prune_at:  # doubled each time, so that many timers cost no more each
+            self._owned_timers = [kept for kept in self._owned_timers if kept.active]
+            self._prune_at = 2 * len(self._owned_timers) + 16
         return timer
 
     def _teller(self, make: Callable[[Tick], Message[Any, None]]) -> Callable[[Tick, Callable[[], None]], bool]:
@@ -210,11 +213,8 @@ class Incarnation:
         CORRELATION.set(None)
         core = self.core
         core.poison = None
-        try:
-            with core.scope:
-                await self._live(started)
-        except BaseExceptionGroup as group:
-            raise unwrap(group) from None
+        with unwrapping(), core.scope:
+            await self._live(started)
         if core.poison is not None:
             raise core.poison
 

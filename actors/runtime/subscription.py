@@ -180,21 +180,19 @@ class Subscription(Generic[E]):
     async def _ready(self) -> None:
         if self._queue or self._behind:
             await trio.lowlevel.checkpoint()
-            return
-        if self._closed:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            raise trio.EndOfChannel
-        if self._reader is not None:
-            raise trio.BusyResourceError("another task reads this subscription; subscribe once per reader")
+        # Looked at again each time: what woke this reader may have been taken by `receive_nowait` meanwhile.
+        while not self._queue and not self._behind:
+            if self._closed:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                raise trio.EndOfChannel
+            if self._reader is not None:
+                raise trio.BusyResourceError("another task reads this subscription; subscribe once per reader")
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
 
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._reader = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
-        if not self._queue and not self._behind:
-            raise trio.EndOfChannel
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def _wake(self) -> None:
         reader, self._reader = self._reader, None

@@ -11,13 +11,16 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import Actor, Backoff, Message, Timer
+from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, ProcessSpec, Run, RunStatus
 from actors.services.messages import Accepted, Failure, State, Wanted
 from actors.services.record import ServiceRecord
 from actors.services.rules import Action, Event, judge, transition, wanted_after
 
 log = logging.getLogger("actors.services")
+
+SETTLED = frozenset({State.RUNNING, State.STOPPED, State.EXITED, State.FATAL})
+"""Where a command has come to its end."""
 
 
 LOST = ("holder lost", "keeper lost")
@@ -95,6 +98,7 @@ class ProcessService(Actor):
             return Accepted(before, changed=False)
         wanted = wanted_after(before.wanted, event)
         if (transition(before.state, event).state, wanted) != (before.state, before.wanted):
+            record.caused_by = CORRELATION.get()
             record.commanded_restart = event is Event.RESTART and before.state in (State.STARTING, State.RUNNING)
             if event is not Event.STOP:
                 record.failures.clear()
@@ -108,6 +112,14 @@ class ProcessService(Actor):
 
     async def look(self) -> None:
         """Deal with whatever the run and the timers have come to since the last look."""
+        # Until a command has come to its end, what happens is its consequence.
+        token = CORRELATION.set(CORRELATION.get() or self._record.caused_by)
+        try:
+            await self._look()
+        finally:
+            CORRELATION.reset(token)
+
+    async def _look(self) -> None:
         record = self._record
         run = record.run
         if run is not None:
@@ -205,6 +217,8 @@ class ProcessService(Actor):
             self._end()
         if following.state is State.STOPPED and old is not State.STOPPED:
             record.board.tell("stopped", record.settings.id)
+        if record.view.state in SETTLED:
+            record.caused_by = None
 
     # -- actions
 
@@ -219,7 +233,12 @@ class ProcessService(Actor):
         record = self._record
         service = record.settings.id
         try:
-            run = await self._keeper.start(service, self._spec(), self._run_changed)
+            # The task that follows the run outlives what caused it, and keeps the context it was started with.
+            token = CORRELATION.set(None)
+            try:
+                run = await self._keeper.start(service, self._spec(), self._run_changed)
+            finally:
+                CORRELATION.reset(token)
         except (InvalidSpec, KeeperClosed, OSError) as error:
             # No process, no run: the same as a command that could not be executed. `KeeperUnavailable`, an OSError
             # like any other here, is no fault of the service.

@@ -50,6 +50,8 @@ class ServiceRecord:
     """A new run starts as soon as nothing is left of this one."""
     up_after_failure: Failure | None = None
     """It was down by this failure; said as a recovery once it is up."""
+    caused_by: str | None = None
+    """The correlation id of the command that is being carried out."""
     commanded_restart: bool = False
     """It was told to restart; said once it is up."""
     attempts: int = 0
@@ -73,7 +75,10 @@ class ServiceRecord:
 
     def change(self, **changes: object) -> None:
         """Change what the board says of it."""
-        self.board.put(attrs.evolve(self.view, **changes))
+        view = self.view
+        # Compared first: most looks change nothing, and making a view costs more than looking at one.
+        if any(getattr(view, name) != value for name, value in changes.items()):
+            self.board.put(attrs.evolve(view, **changes))
 
     def end_run(self) -> None:
         """Ask the run to end, if there is one. Asking again changes nothing."""

@@ -11,6 +11,7 @@ from hamster.cli.common import USAGE, config_option, data_dir_option, fail
 from hamster.cli.running import Running, run_until_told
 from hamster.config import ConfigError, HamsterConfig, default_source, load_config
 from hamster.runtime_file import resolve_data_dir
+from hamster.trace_log import log_messages
 
 
 @click.command()
@@ -21,6 +22,7 @@ from hamster.runtime_file import resolve_data_dir
     "--port", type=click.IntRange(0, 65535), help="Port to listen on; 8000 unless given or configured, 0 for any."
 )
 @click.option("--exit-with-parent", is_flag=True, help="End when stdin is closed, as the sidecar of another program.")
+@click.option("--trace", is_flag=True, help="Log every message between actors, with the request that caused it.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr, too.")
 def serve(
     config_file: Path | None,
@@ -28,6 +30,7 @@ def serve(
     host: str | None,
     port: int | None,
     exit_with_parent: bool,
+    trace: bool,
     verbose: bool,
 ) -> None:
     """Run WatchHamster in the foreground until Ctrl-C or SIGTERM.
@@ -36,7 +39,8 @@ def serve(
     {"event": "listening", "url": "http://127.0.0.1:PORT"}.
     """
     config = configured(config_file, host, port)
-    run_until_told(config, resolve_data_dir(data_dir), _wait, verbose=verbose, exit_with_parent=exit_with_parent)
+    work = _trace if trace else _wait
+    run_until_told(config, resolve_data_dir(data_dir), work, verbose=verbose, exit_with_parent=exit_with_parent)
 
 
 def configured(config_file: Path | None, host: str | None, port: int | None) -> HamsterConfig:
@@ -52,6 +56,11 @@ def configured(config_file: Path | None, host: str | None, port: int | None) -> 
         return attrs.evolve(config, server=attrs.evolve(config.server, **given))
     except SettingsError as error:
         fail(str(error), USAGE)
+
+
+async def _trace(running: Running) -> int:
+    await log_messages(running.hamster.system)
+    return 0
 
 
 async def _wait(_: Running) -> int:

@@ -16,7 +16,7 @@ from . import errors_ko
 from .bodies import BodyLimits
 from .errors_ko import ErrorTable
 from .gate import Gate
-from .gate_asgi import GatedApp, StoppingSwitch
+from .gate_asgi import GatedApp, StoppingSwitch, only_client_gone
 from .incoming import decode_json
 from .problems import HttpProblem, InvalidRequest
 
@@ -135,7 +135,7 @@ def _register_root(app: QuartTrio) -> None:
     async def get_root() -> Response:
         return Response(root, content_type="application/json")
 
-    app.add_url_rule("/", "root", get_root, methods=["GET"])
+    app.add_url_rule("/", "root", get_root, methods=["GET"], strict_slashes=True)
 
 
 def _register_health(app: QuartTrio) -> None:
@@ -156,6 +156,8 @@ def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
                 return _error_response(error.status, error.detail, error.headers)
             case HTTPException():
                 return _http_exception(error)
+            case _ if only_client_gone(error):
+                return _error_response(503)  # nobody is there to get it, and nothing went wrong
             case _:
                 found = table.find(error)
         if found is not None:

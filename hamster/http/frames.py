@@ -12,6 +12,7 @@ from actors.metrics.messages import AlertChanged, Readings, SampleTaken
 from actors.services import ServiceChanged, ServiceEvent, ServiceView
 from actors.system import System
 from hamster.http import texts_ko
+from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.service_models import STATUS, service_model
 from hamster.http.times import Stamp
@@ -119,7 +120,7 @@ class FrameMaker:
 
     def _service_event(self, event: ServiceEvent) -> Frame:
         view, failure = event.view, event.failure
-        error = "" if failure is None else failure.detail
+        error = "" if failure is None else mask_text(failure.detail)
         details: dict[str, object] = {
             "pid": view.pid,
             "restarts": view.restarts,

@@ -75,6 +75,8 @@ class GatedApp:
                 await answer.whole(204, [])
             case Pass() if scope["raw_path"] == b"*":
                 await answer.whole(204, [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
+            case Pass() if "//" in scope["path"]:
+                await answer.error(404)  # Werkzeug would take some of them for the path without the empty part
             case Pass() if self._stopping.on and scope["method"] not in SAFE_METHODS:
                 await answer.error(503, errors_ko.STOPPING)
             case Pass():
@@ -90,7 +92,7 @@ class GatedApp:
         try:
             await self._app(inner, receive, answer.send)
         except Exception as error:  # Whatever the application raises, the client gets an answer.
-            if _only_client_gone(error):
+            if only_client_gone(error):
                 raise
             _log_failure(verdict, scope["method"], scope["path"], error)
             if not answer.started:
@@ -124,7 +126,7 @@ class GatedApp:
         try:
             await self._app(inner, receive, answer.send)
         except Exception as error:  # Whatever the application raises, the client gets an answer.
-            if _only_client_gone(error):
+            if only_client_gone(error):
                 raise
             _log_failure(verdict, "WEBSOCKET", scope["path"], error)
             await answer.fail(verdict.request_id.decode())
@@ -263,10 +265,11 @@ def _with_request_id(headers: Iterable[Header], request_id: bytes) -> list[Heade
     return [*(header for header in headers if header[0] != b"x-request-id"), (b"x-request-id", request_id)]
 
 
-def _only_client_gone(error: BaseException) -> bool:
+def only_client_gone(error: BaseException) -> bool:
+    """Whether *error* is nothing but that the client has left."""
     if isinstance(error, BaseExceptionGroup):
         inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        return all(_only_client_gone(each) for each in inner)
+        return all(only_client_gone(each) for each in inner)
     return isinstance(error, ClientGone)
 
 

@@ -18,6 +18,8 @@ CLIENT_FRAMES = 1_000
 """How far a client may be behind: minutes of a calm system, seconds of a stormy one, about 300 KB."""
 HUB_EVENTS = 10_000
 """How far the hub itself may be behind the bus: it only encodes, so this is never reached but in a stall."""
+SETTLE_SECONDS = 0.5
+"""How long the last frames may take to their clients before the sockets are closed; milliseconds, if they read."""
 
 
 @attrs.frozen
@@ -45,6 +47,13 @@ class Client:
         self.name = name
         self.interest = Interest()
         self.frames: Subscription[Frame] = Subscription(capacity=CLIENT_FRAMES)
+        self.sending = False
+        """Frames were taken from the queue, and not all of them are sent."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was queued is sent."""
+        return not self.sending and self.frames.statistics().queued == 0
 
     def offer(self, frame: Frame) -> None:
         """Queue *frame* if the client wants it; never waits."""
@@ -87,6 +96,13 @@ class Hub:
     def close(self) -> None:
         """Take no more events."""
         self._events.close()
+
+    async def settle(self) -> None:
+        """Wait until the clients have what was told so far; for a moment, since some may not read."""
+        with trio.move_on_after(SETTLE_SECONDS):
+            # Looked at once, at the end: an event would cost something with every frame before.
+            while self._events.statistics().queued or not all(client.settled for client in self._clients.values()):  # noqa: ASYNC110
+                await trio.sleep(0.01)
 
     async def run(self) -> None:
         """Hand events to the clients until closed."""

@@ -1,4 +1,8 @@
-"""What is shown of values that may be secret."""
+"""What is shown of values that may be secret.
+
+Nobody can tell every secret from what is none. What is named like one, stands where addresses carry them, or is in an
+environment is masked, rather once too often.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,11 +10,32 @@ from typing import cast
 
 MASK = "***"
 
-_SECRET_NAME = re.compile(
-    r"pass|secret|token|api.?key|auth|credential|private|cookie|session|dsn|webhook", re.IGNORECASE
+_WORDS = (
+    r"(?:pass|pwd|secret|token|api.?key|[_-]key\b|\bkey\b|auth|bearer|jwt"
+    r"|credential|private|cookie|session|dsn|webhook)"
 )
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]+@")
-_ASSIGNED = re.compile(r"(?P<name>[^=\s]+)=(?P<value>.*)", re.DOTALL)
+_SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+_OPTION = re.compile(r"--[A-Za-z][A-Za-z0-9-]*(?:=.*)?|-[A-Za-z]", re.DOTALL)
+
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s?#]*@")
+_QUERY = re.compile(r"(?P<address>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"']*\?)(?P<query>[^\s#\"']*)")
+_QUERY_VALUE = re.compile(r"=[^&;]+")
+# What comes behind these is the token; Slack and Discord let a path of one's own choice follow it.
+_HOOK = re.compile(
+    r"(?P<address>://(?:[\w-]+\.)*(?:discord(?:app)?\.com/api(?:/v\d+)?/webhooks/[^/\s\"']+"
+    r"|slack\.com/services/[^/\s\"']+/[^/\s\"']+"
+    r"|slack\.com/(?:workflows|triggers)/[^/\s\"']+"
+    r"|dooray\.com/services/[^/\s\"']+))/[^\s\"'?#]+",
+    re.IGNORECASE,
+)
+# `token=abc`, `"token": "abc"`, `Authorization: Bearer abc`, `--token abc`
+_NAMED = re.compile(
+    rf"(?P<name>[\w.-]*{_WORDS}[\w.-]*[\"']?(?:\s*[=:]\s*|\s+(?=(?:bearer|basic)\s)))"
+    r"(?P<kind>(?:bearer|basic|token)\s+)?(?P<value>\"[^\"]*\"|'[^']*'|[^\s\"',;&]+)"
+    rf"|(?P<option>(?<!\S)--?[\w-]*{_WORDS}[\w-]*\s+)(?P<following>\"[^\"]*\"|'[^']*'|(?!-)\S+)",
+    re.IGNORECASE,
+)
+_ASSIGNED = re.compile(r"(?P<name>[^=\s]+)=(?P<value>.+)", re.DOTALL)
 
 
 def mask_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -23,25 +48,37 @@ def mask_command(words: Sequence[str]) -> list[str]:
     shown: list[str] = []
     hide_next = False
     for word in words:
-        if hide_next and not word.startswith("-"):
-            shown.append(MASK)
-        else:
-            shown.append(mask_text(word))
-        hide_next = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.search(word))
+        is_option = bool(_OPTION.fullmatch(word))
+        shown.append(MASK if hide_next and not is_option else mask_text(word))
+        hide_next = is_option and "=" not in word and bool(_SECRET_NAME.search(word))
     return shown
 
 
 def mask_text(text: str) -> str:
-    """*text* without user names and passwords in addresses, and without the value of `secret_name=value`."""
+    """*text* without values that are named like secrets, and without the secret parts of addresses."""
     assigned = _ASSIGNED.fullmatch(text)
     if assigned is not None and _SECRET_NAME.search(assigned["name"]):
         return f"{assigned['name']}={MASK}"
-    return _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+    return _NAMED.sub(_without_value, mask_addresses(text))
+
+
+def mask_addresses(text: str) -> str:
+    """*text* without what its addresses keep secret: user and password, query values, the token of a webhook."""
+    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+    text = _QUERY.sub(lambda found: found["address"] + _QUERY_VALUE.sub(f"={MASK}", found["query"]), text)
+    return _HOOK.sub(rf"\g<address>/{MASK}", text)
 
 
 def mask_options(options: Mapping[str, object]) -> dict[str, object]:
-    """Options of a service: values under a secret's name masked, addresses without passwords, at any depth."""
-    return {name: MASK if _SECRET_NAME.search(name) else _mask_value(value) for name, value in options.items()}
+    """Options of a service: values under a secret's name masked, texts without their secret parts, at any depth."""
+    return {name: _mask_named(name, value) for name, value in options.items()}
+
+
+def _mask_named(name: str, value: object) -> object:
+    if not _SECRET_NAME.search(name):
+        return _mask_value(value)
+    # How long a session lasts, or whether there is a password, is no secret.
+    return value if isinstance(value, bool) or value is None else MASK
 
 
 def _mask_value(value: object) -> object:
@@ -54,3 +91,9 @@ def _mask_value(value: object) -> object:
             return [_mask_value(inner) for inner in cast("Sequence[object]", value)]
         case _:
             return value
+
+
+def _without_value(found: re.Match[str]) -> str:
+    if found["option"] is not None:
+        return found["option"] + MASK
+    return found["name"] + (found["kind"] or "") + MASK

@@ -117,8 +117,15 @@ def read_span(query: Query, zone: tzinfo, now: datetime) -> Span:
     """`time_range`, or `from`, `to` and `step`; the last ten minutes without any of them."""
     length = query.choice("time_range", RANGES, default=DEFAULT_RANGE)
     end = query.instant("to", zone=zone) or now
-    start = query.instant("from", zone=zone) or end - length
+    start = query.instant("from", zone=zone) or _before(end, length)
     step = query.number("step", default=0.0, low=0.0, high=MAX_STEP)
     if start > end:
         query.problem("from", errors_ko.FROM_AFTER_TO)
     return Span(start, end, step or None)
+
+
+def _before(end: datetime, length: timedelta) -> datetime:
+    try:
+        return end - length
+    except OverflowError:  # an end in the year 1
+        return end

@@ -10,6 +10,7 @@ import attrs
 from actors.metrics.messages import Readings
 from actors.metrics.records import Point, Sample
 from actors.metrics.stability import StabilityView
+from hamster.http.masking import mask_text
 from hamster.http.times import Stamp
 
 
@@ -116,7 +117,7 @@ def stability_model(view: StabilityView, readings: Readings, stamp: Stamp) -> St
         last_health_check=stamp(readings.judged_at),
         system_health=readings.health,
         service_failures=[
-            FailureModel(failure.service_id, failure.error, stamp(failure.timestamp), failure.resolved)
+            FailureModel(failure.service_id, mask_text(failure.error), stamp(failure.timestamp), failure.resolved)
             for failure in view.failures
         ],
     )

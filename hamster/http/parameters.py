@@ -16,8 +16,6 @@ SHOWN = 60
 #: Longer texts are no search terms and no names.
 MAX_TEXT = 1_000
 MAX_LIST = 100
-#: Of times. Beyond them a day more or another zone is an overflow, and nothing that we keep is from there.
-YEARS = range(1900, 9000)
 
 
 class Arguments(Protocol):
@@ -123,8 +121,6 @@ class Query:
                 # An offset's plus sign arrives as a space when the client does not encode it.
                 text = f"{clock}+{offset}"
             value = datetime.fromisoformat(text.strip())
-            if value.year not in YEARS:
-                raise ValueError(text)
             return value.replace(tzinfo=zone) if value.tzinfo is None else value
 
         return self._read(name, parse, errors_ko.FIELD_DATETIME)

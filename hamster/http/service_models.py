@@ -6,7 +6,7 @@ import attrs
 
 from actors.metrics.messages import Readings
 from actors.services import ServiceView, State
-from hamster.http.masking import mask_command, mask_environment, mask_options
+from hamster.http.masking import mask_command, mask_environment, mask_options, mask_text
 from hamster.http.times import Stamp, seconds_since
 
 STATUS: Mapping[State, str] = {
@@ -54,7 +54,7 @@ def service_model(view: ServiceView, readings: Readings, stamp: Stamp) -> Servic
         description=view.settings.description,
         status=STATUS[view.state],
         uptime=seconds_since(view.running_since_clock) if running else None,
-        last_error=None if view.last_failure is None else view.last_failure.detail,
+        last_error=None if view.last_failure is None else mask_text(view.last_failure.detail),
         config=config_of(view),
         state=view.state.value,
         kind=view.settings.kind,

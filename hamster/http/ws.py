@@ -1,5 +1,6 @@
 """`/ws`: what happens, the moment it happens."""
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
@@ -33,11 +34,12 @@ def register(app: QuartTrio, system: System, hub: Hub) -> None:
     """Add `/ws` to *app*."""
 
     async def connect() -> None:
+        await websocket.accept()  # pyright: ignore[reportUnknownMemberType] - a bare dict in Quart
         client = hub.join()
         try:
             greet(client, hub, system)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(send_frames, client, hub)
+                nursery.start_soon(send_frames, client, hub, websocket.send)
                 await receive_frames(client, hub, system)
         finally:
             hub.leave(client)
@@ -53,7 +55,7 @@ def greet(client: Client, hub: Hub, system: System) -> None:
         client.answer(hub.maker.status_update(view))
 
 
-async def send_frames(client: Client, hub: Hub) -> None:
+async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[None]]) -> None:
     """Send what is queued for *client*. A client that does not read holds up this task alone."""
     missed = 0
     while True:
@@ -61,14 +63,16 @@ async def send_frames(client: Client, hub: Hub) -> None:
             frames = await client.frames.receive_batch(BATCH)
         except trio.EndOfChannel:
             return
+        client.sending = True
         for frame in frames:
             if isinstance(frame, Lagged):
                 missed += frame.missed
                 continue
             if missed:
-                await websocket.send(hub.maker.lagged(missed, before=frame).text)
+                await send(hub.maker.lagged(missed, before=frame).text)
                 missed = 0
-            await websocket.send(frame.text)
+            await send(frame.text)
+        client.sending = False
 
 
 async def receive_frames(client: Client, hub: Hub, system: System) -> None:

@@ -84,10 +84,11 @@ async def nothing_left() -> AsyncGenerator[None]:
     """Fails if the block leaves a task, a child process, an open file or a working thread behind."""
     before = tasks(), children(), descriptors(), working_threads()
     yield
-    assert tasks() == before[0], "tasks are left"
-    assert children() <= before[1], "child processes are left"
-    assert descriptors().keys() <= before[2].keys(), "open files are left"
     await until(lambda: working_threads() <= before[3])  # a sample that was being taken is finished in vain
+    assert tasks() == before[0], "tasks are left"
+    assert children() - before[1] == set(), "child processes are left"
+    after = descriptors()
+    assert {number: after[number] for number in after.keys() - before[2].keys()} == {}, "open files are left"
 
 
 # --- what it gives ---

@@ -16,3 +16,4 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hamster]:
         for service in ("newsroom", "flaky"):
             running.wait_for(service, status="running")
         yield running
+        assert " ERROR " not in running.log(), "something went wrong behind an answer that was right"

@@ -74,6 +74,18 @@ async def watching(hamster: Hamster) -> AsyncGenerator[Watcher, None]:
 
 
 @asynccontextmanager
+async def deaf_watcher(hamster: Hamster) -> AsyncGenerator[trio.SocketStream, None]:
+    """A client of `/ws` that reads the handshake's answer and then nothing more."""
+    async with deaf_socket(hamster, UPGRADE) as stream:
+        head = b""
+        with trio.fail_after(PATIENCE):
+            while not head.endswith(b"\r\n\r\n"):
+                head += await stream.receive_some(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        yield stream
+
+
+@asynccontextmanager
 async def deaf_socket(hamster: Hamster, request: bytes) -> AsyncGenerator[trio.SocketStream, None]:
     """A connection with a small receive buffer on which *request* was sent, and nothing is ever read."""
     sock = trio.socket.socket()

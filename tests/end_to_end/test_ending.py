@@ -25,7 +25,7 @@ from tests.end_to_end.hamsters import (
     soon,
     until,
 )
-from tests.end_to_end.sockets import UPGRADE, data_of, deaf_socket, masked, watching
+from tests.end_to_end.sockets import data_of, deaf_socket, deaf_watcher, masked, watching
 
 TREES = service("tree", TREE) + service("other", TREE)
 DEAF = "trap '' TERM; echo up; while :; do sleep 1000; done"
@@ -89,7 +89,7 @@ async def never_reading(running: Hamster) -> AsyncGenerator[None, None]:
     """Two clients that only ask: one over `/ws`, one over HTTP; entered once the server is stuck in its answers."""
     asked = b"GET /api/services/ HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50
     async with AsyncExitStack() as stack:
-        socket = await stack.enter_async_context(deaf_socket(running, UPGRADE))
+        socket = await stack.enter_async_context(deaf_watcher(running))
         download = await stack.enter_async_context(deaf_socket(running, asked))
         nursery = await stack.enter_async_context(trio.open_nursery())
         with trio.fail_after(PATIENCE):

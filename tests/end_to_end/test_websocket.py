@@ -13,7 +13,7 @@ import trio.lowlevel
 import trio_websocket
 
 from tests.end_to_end.hamsters import PATIENCE, Hamster, service, serving
-from tests.end_to_end.sockets import UPGRADE, Frame, Watcher, data_of, deaf_socket, masked, watching
+from tests.end_to_end.sockets import UPGRADE, Frame, Watcher, data_of, deaf_watcher, masked, watching
 
 FAST = {"command": ["sleep", "1000"], "start_seconds": 0.01, "backoff_initial": 0.01, "backoff_max": 0.05}
 SETTLED = ("[metrics]", "interval = 0.5", "")
@@ -26,6 +26,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hamster]:
     toml = "\n".join([*SETTLED, service("one", "", **FAST), service("two", "", **FAST)])
     with serving(tmp_path_factory.mktemp("two"), toml) as running:
         yield running
+        assert " ERROR " not in running.log(), "something went wrong behind an answer that was right"
 
 
 @pytest.fixture
@@ -202,6 +203,17 @@ async def test_a_frame_over_one_mebibyte_closes_with_1009(up: Hamster) -> None:
         assert closed.value.reason.code == 1009
 
 
+async def test_a_client_that_vanishes_among_its_frames_is_forgotten_without_a_word(up: Hamster) -> None:
+    async with watching(up) as watcher:
+        async with deaf_watcher(up) as vanishing:
+            for _ in range(500):
+                await vanishing.send_all(masked(b'{"type":"request_status"}'))
+        await command(up, "one/restart?wait=20")
+        await watcher.event("restarted", "one")
+    # What went wrong with it would be in the log, which the fixture looks at.
+    assert up.process.poll() is None
+
+
 @pytest.mark.parametrize("header", [b"Origin: https://evil.example\r\n", b"Origin: null\r\n"])
 async def test_another_pages_socket_is_403(up: Hamster, header: bytes) -> None:
     stream = await trio.open_tcp_stream("127.0.0.1", up.port)
@@ -217,7 +229,7 @@ async def test_a_client_that_never_reads_costs_nineteen_others_nothing(up: Hamst
     rounds = 25
     async with AsyncExitStack() as stack:
         watchers = [await stack.enter_async_context(watching(up)) for _ in range(19)]
-        deaf = await stack.enter_async_context(deaf_socket(up, UPGRADE))
+        deaf = await stack.enter_async_context(deaf_watcher(up))
         for watcher in watchers:
             await greeted(watcher)
             watcher.frames.clear()

@@ -154,7 +154,9 @@ async def test_a_broken_process_table_costs_the_usage_alone(monkeypatch: pytest.
 
 
 @pytest.mark.slow
-async def test_a_machine_that_hangs_makes_a_gap_and_questions_are_answered_all_the_same() -> None:
+async def test_a_machine_that_hangs_makes_a_gap_and_questions_are_answered_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     bus, machine = Bus(), Sticking()
     samples, alerts = bus.subscribe(SampleTaken), bus.subscribe(AlertChanged)
     try:
@@ -177,6 +179,8 @@ async def test_a_machine_that_hangs_makes_a_gap_and_questions_are_answered_all_t
             now = datetime.now(UTC)
             chart = await made.ref.ask(GetChart(now - timedelta(minutes=1), now))
             assert [point.after_gap for point in chart].count(True) == 1
+            assert caplog.text.count("metrics.sample_late") == 1, "said once, not at every interval"
+            assert caplog.text.count("metrics.sample_came") == 1
     finally:
         machine.flows.set()
 

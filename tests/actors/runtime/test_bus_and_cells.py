@@ -58,6 +58,25 @@ async def test_a_reader_that_waits_is_woken_and_ends_when_closed() -> None:
     assert got == [Animal("a"), Animal("b")]
 
 
+async def test_a_reader_whose_event_somebody_took_waits_for_the_next() -> None:
+    got: list[int | Lagged] = []
+    subscription = Subscription[int]()
+
+    async def read() -> None:
+        got.extend([event async for event in subscription])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await settle()
+        subscription.push(1)
+        assert subscription.receive_nowait() == 1  # before the reader, which is woken, has run
+        await settle()
+        subscription.push(2)
+        await settle()
+        subscription.close()
+    assert got == [2]
+
+
 async def test_two_readers_of_one_subscription_are_refused() -> None:
     with Bus().subscribe(object) as subscription:
         async with trio.open_nursery() as nursery:

@@ -1,9 +1,10 @@
-"""The process kind with real processes: starting, stopping, crashing, giving up, and what is told of it."""
+"""The process kind with real processes: starting, stopping, output, and many at a time."""
 
+import logging
 import os
-import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trio
@@ -11,10 +12,11 @@ import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors import ServiceNotFound, State, open_system
+from actors import ProcessOptions, ServiceEvent, ServiceNotFound, ServiceSettings, State, SystemSettings, open_system
+from actors.runtime import CORRELATION
 from actors.services import Board, RestartService, StartService, StopService, Wanted
 from tests.actors.metrics.children import until
-from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Longest, Story, Yard, kill_all, seeded
+from tests.actors.services.yard import DEAF, PATIENCE, TREE, TREE_SIZE, Story, Yard, kill_all, seeded
 
 # --- starting and stopping ---
 
@@ -149,290 +151,6 @@ async def test_a_command_to_nobody_says_so(yard: Yard) -> None:
             await system.services.wait_for("b", State.RUNNING)
 
 
-# --- crashing ---
-
-
-@pytest.mark.slow
-async def test_a_crash_is_told_with_what_failed_and_repaired_and_told_again(yard: Yard) -> None:
-    service = yard.service("a", backoff_initial=0.5, backoff_max=0.5)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service), random=seeded()) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            old = (await story.until("started")).view.pid
-            assert old is not None
-            os.kill(old, signal.SIGKILL)
-
-            error = await story.until("error")
-            assert error.failure is not None
-            assert (error.failure.reason, error.failure.signal) == ("signal", "SIGKILL")
-            assert error.failure.detail == "killed by SIGKILL"
-            assert (error.view.state, error.view.pid, error.view.running_since) == (State.BACKOFF, None, None)
-            assert error.view.last_failure == error.failure
-            assert error.view.next_restart_at is not None
-            assert error.view.next_restart_at - error.failure.at <= timedelta(seconds=0.6)
-
-            recovered = await story.until("recovered")
-            assert recovered.failure == error.failure
-            assert recovered.view.state is State.RUNNING
-            assert recovered.view.pid not in (None, old)
-            assert (recovered.view.restarts, recovered.view.next_restart_at) == (1, None)
-            assert recovered.view.last_failure == error.failure, "what failed last is still known"
-            assert story.so_far() == ["started", "error", "recovered"]
-
-
-@pytest.mark.slow
-async def test_every_restart_that_nobody_commanded_is_counted(yard: Yard) -> None:
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.service("a", fatal_failures=10)), random=seeded()) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            pid = (await story.until("started")).view.pid
-            for count in (1, 2, 3):
-                assert pid is not None
-                os.kill(pid, signal.SIGTERM)
-                view = (await story.until("recovered")).view
-                assert view.restarts == count
-                assert view.pid != pid
-                pid = view.pid
-
-
-async def test_what_a_crash_leaves_behind_is_gone_before_the_next_run(yard: Yard) -> None:
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.shell("a", TREE, start_seconds=0.0))) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            await until(lambda: len(yard.processes()) == TREE_SIZE)
-            old = set(yard.processes())
-            pid = (await system.services.wait_for("a", State.RUNNING)).pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            await story.until("recovered")
-            assert not old & set(yard.processes())
-            await until(lambda: len(yard.processes()) == TREE_SIZE)
-
-
-async def test_too_many_failures_in_the_window_are_fatal_until_a_command(yard: Yard) -> None:
-    flag = yard.directory / "works"
-    script = f"test -e {flag} || exit 3; exec sleep 1000"
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.shell("a", script, fatal_failures=3))) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            view = await system.services.wait_for("a", State.FATAL)
-            assert (view.restarts, view.pid, view.next_restart_at, view.wanted) == (2, None, None, Wanted.UP)
-            assert view.last_failure is not None
-            assert (view.last_failure.reason, view.last_failure.exit_code) == ("exit", 3)
-            assert view.last_failure.detail == "exit code 3"
-            assert story.so_far() == ["error"] * 3
-
-            flag.touch()
-            await system.services.start("a")
-            assert (await story.until("recovered")).view.state is State.RUNNING
-            # The earlier failures are forgiven: one more is the first of a new count.
-            pid = system.services.view("a").pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            assert (await story.until("error")).view.state is State.BACKOFF
-
-
-async def test_a_start_of_what_runs_forgives_no_failure(yard: Yard) -> None:
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.service("a", fatal_failures=2))) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            for expected in (State.BACKOFF, State.FATAL):
-                pid = (await system.services.wait_for("a", State.RUNNING)).pid
-                assert pid is not None
-                await system.services.start("a")
-                os.kill(pid, signal.SIGKILL)
-                assert (await story.until("error")).view.state is expected
-
-
-@pytest.mark.slow
-async def test_a_service_that_always_comes_up_and_crashes_later_is_called_fatal_too(yard: Yard) -> None:
-    service = yard.shell("a", "sleep 0.15; exit 1", start_seconds=0.05, fatal_failures=3)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service)) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            await system.services.wait_for("a", State.FATAL)
-            assert story.so_far() == ["started", "error", "recovered", "error", "recovered", "error"]
-
-
-async def test_a_stop_ends_fatal(yard: Yard) -> None:
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.service("a", "false", fatal_failures=1))) as system:
-            await system.services.start("a")
-            await system.services.wait_for("a", State.FATAL)
-            await system.services.stop("a")
-            assert (await system.services.wait_for("a", State.STOPPED)).wanted is Wanted.DOWN
-
-
-async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> None:
-    service = yard.service("a", "false", backoff_initial=600.0, backoff_max=600.0)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service), random=seeded()) as system:
-            await system.services.start("a")
-            await system.services.wait_for("a", State.BACKOFF)
-            asked = trio.current_time()
-            assert (await system.services.stop("a")).view.next_restart_at is None
-            await system.services.wait_for("a", State.STOPPED)
-            assert trio.current_time() - asked < 2.0
-
-
-async def test_a_start_during_the_backoff_does_not_wait_for_it(yard: Yard) -> None:
-    flag = yard.directory / "works"
-    script = f"test -e {flag} || exit 3; exec sleep 1000"
-    service = yard.shell("a", script, backoff_initial=600.0, backoff_max=600.0)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service), random=seeded()) as system:
-            await system.services.start("a")
-            await system.services.wait_for("a", State.BACKOFF)
-            flag.touch()
-            await system.services.start("a")
-            view = await system.services.wait_for("a", State.RUNNING)
-            assert view.restarts == 0
-
-
-@pytest.mark.slow
-async def test_the_delay_doubles_with_every_failure_up_to_its_limit_and_starts_anew_after_a_healthy_run(
-    yard: Yard,
-) -> None:
-    flag = yard.directory / "works"
-    script = f"test -e {flag} && exec sleep 1000; exit 3"
-    service = yard.shell(
-        "a", script, backoff_initial=0.1, backoff_max=0.4, healthy_seconds=0.2, start_seconds=0.0, fatal_failures=100
-    )
-
-    async def next_delay(story: Story) -> float:
-        error = await story.until("error")
-        assert error.failure is not None
-        assert error.view.next_restart_at is not None
-        return (error.view.next_restart_at - error.failure.at).total_seconds()
-
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service), random=Longest()) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            for longest in (0.1, 0.2, 0.4, 0.4):
-                assert await next_delay(story) == pytest.approx(longest, abs=0.04)
-            flag.touch()
-            view = await system.services.wait_for("a", State.RUNNING)
-            await until(lambda: view.pid in yard.processes("a"))
-            assert view.running_since_clock is not None
-            await trio.sleep_until(view.running_since_clock + 0.25)  # how long it runs is what is tested
-            flag.unlink()
-            pid = system.services.view("a").pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            assert await next_delay(story) == pytest.approx(0.1, abs=0.04)
-
-
-@pytest.mark.parametrize("command", ["start", "restart"])
-@pytest.mark.parametrize("state", [State.EXITED, State.FATAL, State.BACKOFF])
-async def test_a_command_starts_it_again_from_wherever_it_came_to_rest(yard: Yard, state: State, command: str) -> None:
-    flag = yard.directory / "works"
-    code = 0 if state is State.EXITED else 1
-    service = yard.shell(
-        "a",
-        f"test -e {flag} && exec sleep 1000; exit {code}",
-        restart="on-failure",
-        fatal_failures=1 if state is State.FATAL else 5,
-        backoff_initial=600.0,
-        backoff_max=600.0,
-    )
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service), random=Longest()) as system:
-            await system.services.start("a")
-            await system.services.wait_for("a", state)
-            flag.touch()
-            commands = {"start": system.services.start, "restart": system.services.restart}
-            accepted = await commands[command]("a")
-            assert accepted.changed
-            assert accepted.view.state is State.STARTING
-            await system.services.wait_for("a", State.RUNNING)
-            assert len(yard.processes()) == 1
-
-
-async def test_a_program_that_is_not_there_is_a_failure_that_names_it(yard: Yard) -> None:
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(yard.service("a", "/no/such/program", fatal_failures=2))) as system:
-            await system.services.start("a")
-            view = await system.services.wait_for("a", State.FATAL)
-            assert view.last_failure is not None
-            assert view.last_failure.reason == "spawn"
-            assert "cannot start '/no/such/program': No such file or directory" in view.last_failure.detail
-            assert view.last_failure.exit_code is None
-
-
-async def test_a_command_no_machine_can_take_is_a_failure_and_not_a_crash_of_ours(yard: Yard) -> None:
-    huge = yard.service("a", "true", *["x" * 1_000_000] * 17, fatal_failures=2)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(huge)) as system:
-            await system.services.start("a")
-            view = await system.services.wait_for("a", State.FATAL)
-            assert view.last_failure is not None
-            assert view.last_failure.reason == "spawn"
-            assert "ProcessSpec.argv" in view.last_failure.detail
-            assert system.services.ref("a").statistics().restarts == 0
-
-
-# --- expected ends ---
-
-
-@pytest.mark.parametrize(
-    ("restart", "code", "states", "events"),
-    [
-        ("on-failure", 0, State.EXITED, ["stopped"]),
-        ("on-failure", 7, State.EXITED, ["stopped"]),
-        ("on-failure", 1, State.FATAL, ["error", "error"]),
-        ("never", 0, State.EXITED, ["stopped"]),
-        ("never", 7, State.EXITED, ["stopped"]),
-        ("never", 1, State.FATAL, ["error"]),
-        ("always", 0, State.FATAL, ["error", "error"]),  # it ends before it was up, again and again
-    ],
-)
-async def test_how_a_run_ends_leads_where_the_policy_says(
-    yard: Yard, restart: str, code: int, states: State, events: list[str]
-) -> None:
-    service = yard.shell(
-        "a", f"exit {code}", restart=restart, expected_exit_codes=(0, 7), fatal_failures=2, start_seconds=5.0
-    )
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service)) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            view = await system.services.wait_for("a", State.EXITED, State.FATAL)
-            assert view.state is states
-            assert story.so_far() == events
-            assert (view.last_failure is None) == ("error" not in events)
-
-
-@pytest.mark.slow
-async def test_an_expected_end_of_what_always_runs_is_no_failure_and_it_runs_again(yard: Yard) -> None:
-    service = yard.shell("a", "sleep 0.1; exit 0", start_seconds=0.02, fatal_failures=1)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service)) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            board = await system.services.wait_until(lambda board: board["a"].restarts >= 3)
-            assert board["a"].last_failure is None
-            assert "error" not in story.so_far()
-
-
-async def test_a_run_that_was_up_before_anybody_looked_was_up(yard: Yard) -> None:
-    """With nothing to wait for, even the shortest run counts as up: its expected end is no failure."""
-    service = yard.service("a", "true", start_seconds=0.0, fatal_failures=1)
-    with trio.fail_after(PATIENCE):
-        async with open_system(yard.settings(service)) as system:
-            story = Story.of(system.bus)
-            await system.services.start("a")
-            await system.services.wait_until(lambda board: board["a"].restarts >= 5)
-            assert "error" not in story.so_far()
-            assert "started" in story.so_far()
-
-
 # --- output ---
 
 
@@ -452,7 +170,7 @@ async def test_output_is_logged_byte_for_byte_and_appended_over_restarts(yard: Y
             assert yard.log("a") == 2 * once
 
 
-async def test_the_last_line_before_a_crash_is_in_the_log_when_the_crash_is_told(yard: Yard) -> None:
+async def test_the_last_line_before_a_crash_is_in_the_log(yard: Yard) -> None:
     code = "import os, sys; sys.stdout.write('x' * 300_000 + ' the end'); sys.stdout.flush(); os.kill(os.getpid(), 9)"
     service = yard.service("a", sys.executable, "-IS", "-c", code, restart="never")
     with trio.fail_after(PATIENCE):
@@ -461,7 +179,8 @@ async def test_the_last_line_before_a_crash_is_in_the_log_when_the_crash_is_told
             view = await system.services.wait_for("a", State.FATAL)
             assert view.last_failure is not None
             assert view.last_failure.signal == "SIGKILL"
-            assert yard.log("a").endswith(b"x the end")
+            # A crash is told at once; what the pipe still holds follows it into the log.
+            await until(lambda: yard.log("a") == b"x" * 300_000 + b" the end")
             assert view.lost_output_bytes == 0
 
 
@@ -561,3 +280,40 @@ async def storm(yard: Yard, steps: list[tuple[str, str]]) -> None:
                 await until(lambda name=name, living=living: len(yard.processes(name)) == living)
             assert settled(system.services.board.value)
     assert yard.processes() == []
+
+
+async def test_what_a_command_causes_carries_its_correlation_to_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "actors.services")
+    seen: list[tuple[str, str | None]] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append((record.getMessage().partition(" ")[0], CORRELATION.get()))
+
+    keep = Keep()
+    logging.getLogger("actors.services").addHandler(keep)
+    service = ServiceSettings(id="one", process=ProcessOptions(command="sleep 100", start_seconds=0.05))
+    try:
+        with trio.fail_after(20):
+            async with open_system(SystemSettings(data_dir=tmp_path, services=[service])) as system:
+                await system.services.wait_for("one", State.RUNNING)
+                with system.bus.subscribe(ServiceEvent) as events:
+                    token = CORRELATION.set("request-7")
+                    await system.services.restart("one")
+                    CORRELATION.reset(token)
+                    event = await events.receive()
+                assert isinstance(event, ServiceEvent)
+                assert event.event_type == "restarted"
+    finally:
+        logging.getLogger("actors.services").removeHandler(keep)
+    assert seen == [
+        ("service.starting", None),
+        ("service.running", None),
+        ("service.stopping", "request-7"),
+        ("service.starting", "request-7"),
+        ("service.running", "request-7"),
+        ("service.stopping", None),
+        ("service.stopped", None),
+    ]

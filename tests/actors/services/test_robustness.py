@@ -8,6 +8,7 @@ import attrs
 import pytest
 import trio
 
+import actors.services.process
 import actors.system
 from actors import State, System, open_system
 from actors.runtime import ActorCrashed, ActorFailed, ActorState, Backoff, Message, RestartIntensity
@@ -42,7 +43,7 @@ def came_back(system: System, service: str, restarts: int) -> bool:
     return statistics.restarts > restarts and statistics.state is ActorState.RUNNING
 
 
-def break_once(monkeypatch: pytest.MonkeyPatch, owner: type[object], method: str) -> None:
+def break_once(monkeypatch: pytest.MonkeyPatch, owner: object, method: str) -> None:
     """Have *method* raise the first time it is called, before it has done anything."""
     whole: Callable[..., object] = getattr(owner, method)
     left = [RuntimeError("broken on purpose")]
@@ -128,6 +129,21 @@ async def test_an_actor_that_crashes_during_a_backoff_still_starts_its_service_w
             flag.touch()
             await crash(system, "a")
             assert (await system.services.wait_for("a", State.RUNNING)).restarts == 1
+
+
+async def test_an_actor_that_crashes_when_a_backoff_is_over_starts_its_service_all_the_same(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = yard.directory / "works"
+    service = yard.shell("a", f"test -e {flag} || exit 3; exec sleep 1000", backoff_initial=0.3, backoff_max=0.3)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service), random=Longest()) as system:
+            await system.services.start("a")
+            await system.services.wait_for("a", State.BACKOFF)
+            flag.touch()
+            break_once(monkeypatch, actors.services.process, "transition")
+            assert (await system.services.wait_for("a", State.RUNNING)).restarts == 1
+            assert system.services.ref("a").statistics().restarts == 1
 
 
 @pytest.mark.parametrize("method", ["_spec", "_look_at_run"])
@@ -257,6 +273,26 @@ async def test_services_without_their_actors_are_stopped_politely_at_the_end(
         assert yard.log("a").endswith(b"goodbye\n")
 
 
+@pytest.mark.slow
+async def test_an_actor_that_comes_back_during_the_shutdown_starts_nothing(yard: Yard) -> None:
+    script = "echo up; trap 'sleep 0.6; exit 1' TERM; while :; do sleep 0.01; done"
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.shell("a", script)), random=Longest()) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            await story.until("started")
+            ref = system.services.ref("a")
+            for _ in range(3):  # each makes the actor wait longer until it is back, then 0.2 s
+                await crash(system, "a")
+            ref.tell(Break())
+            await until(lambda: ref.state is ActorState.BACKOFF)
+            await system.stop_services()
+            assert came_back(system, "a", 3), "it should have come back while its service was ending"
+            assert system.services.view("a").state is State.STOPPED
+            assert story.so_far() == ["started", "stopped"], "its end was no failure, which would be repaired"
+        assert yard.log("a").count(b"up\n") == 1
+
+
 async def test_an_actor_that_crashes_on_the_shutdown_itself_does_not_save_its_service(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,6 +335,7 @@ async def test_what_is_never_restarted_is_not_run_twice_even_when_we_killed_it(y
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", "echo once; exec sleep 1000", restart="never"))) as system:
             await system.services.start("a")
+            await until(lambda: yard.log("a") == b"once\n")
             os.kill(parent_of(await running(system, "a")), signal.SIGKILL)
             view = await system.services.wait_for("a", State.FATAL)
             assert view.last_failure is not None

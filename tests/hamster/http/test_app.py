@@ -66,6 +66,8 @@ async def test_health_is_as_the_contract_shows_it():
     [
         ("GET", "/nope", 404, "리소스를 찾을 수 없습니다"),
         ("GET", "//health", 404, "리소스를 찾을 수 없습니다"),
+        ("GET", "/health//", 404, "리소스를 찾을 수 없습니다"),
+        ("GET", "/health//x", 404, "리소스를 찾을 수 없습니다"),
         ("POST", "/health", 405, "허용되지 않는 메서드입니다"),
         ("BREW", "/health", 405, "허용되지 않는 메서드입니다"),
         ("GET", "/unauthorized", 401, "인증이 필요합니다"),
@@ -76,7 +78,7 @@ async def test_health_is_as_the_contract_shows_it():
 )
 async def test_every_error_is_the_contracts_json(method: str, path: str, status: int, detail: str):
     async with served() as server, browser(server) as client:
-        reply = await client.request(method, path)
+        reply = await client.request(method, server.url + path)  # whole: httpx takes //health for a host
         assert reply.status_code == status
         assert reply.headers["content-type"] == "application/json"
         body = reply.json()

@@ -136,7 +136,7 @@ def test_what_is_no_time_shows_how_one_is_written(text: str):
     assert "2024-01-01T12:00:00+09:00 형식이어야 합니다" in message(reader)
 
 
-@given(st.datetimes(timezones=st.just(UTC)))
+@given(st.datetimes(timezones=st.just(UTC)).filter(lambda instant: 1900 < instant.year < 8999))
 def test_every_time_we_write_is_read_back(instant: datetime):
     assert query(("t", instant.isoformat())).instant("t", zone=SEOUL) == instant
 

@@ -1,0 +1,41 @@
+"""A system that only shows: its cells and bus are real, and no actor runs."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from actors import ProcessOptions, ServiceSettings, System, SystemSettings
+from actors.metrics.messages import MetricsQuestions, Readings
+from actors.runtime import Bus, Cell, Ref, Supervisor
+from actors.services import Services, ServiceView
+from actors.services.keeper import Keeper
+from actors.system import Metrics
+from hamster.http.frames import FrameMaker
+from hamster.http.live import Hub
+from hamster.http.times import stamper, zone_of
+
+SEOUL = zone_of("Asia/Seoul")
+
+
+def process(service_id: str, *command: str, env: Mapping[str, str] | None = None) -> ServiceSettings:
+    """A process service."""
+    settings = ProcessOptions(command=command or ("sleep", "1000"), env=env or {})
+    return ServiceSettings(id=service_id, name=f"이름 {service_id}", process=settings)
+
+
+def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
+    """A system with *services*, all stopped, and no sample yet."""
+    settings = SystemSettings(data_dir=tmp, services=services)
+    bus = Bus()
+    metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None))
+    nobody = cast("Supervisor", None), cast("Keeper", None)
+    return System(settings, bus, *nobody, Services(services, bus), metrics)
+
+
+def hub_of(system: System) -> Hub:
+    """A hub for *system*; times are Seoul's."""
+    return Hub(system, FrameMaker(system, stamper(SEOUL)))
+
+
+def view(service: ServiceSettings, **values: object) -> ServiceView:
+    """A view of *service*."""
+    return ServiceView(service, **values)  # pyright: ignore[reportArgumentType] - passed on
