@@ -23,13 +23,17 @@ class ActorState(enum.Enum):
     """Where an actor is in its life."""
 
     STARTING = "starting"
+    """Its `on_start` is on; messages queue."""
     RUNNING = "running"
+    """It handles messages."""
     STOPPING = "stopping"
+    """It handles what it may still handle, and cleans up."""
     BACKOFF = "backoff"
-    """It crashed and waits to be started again; messages queue."""
+    """It is down and will be started again; messages queue."""
     STOPPED = "stopped"
+    """It was stopped for good, or has not been started yet."""
     FAILED = "failed"
-    """Its supervisor gave up on it."""
+    """It crashed, or did not start, and is not started again."""
 
 
 ENDED = frozenset({ActorState.STOPPED, ActorState.FAILED})

@@ -32,6 +32,7 @@ class KeepOnRestart(enum.Enum):
     """What a restart does with the messages that were queued. The one that crashed is gone in any case."""
 
     ALL = "all"
+    """Everything is kept, in order."""
     FAIL_ASKS = "fail_asks"
     """Tells are kept; queued asks are answered with `ActorRestarting`."""
     NOTHING = "nothing"
