@@ -304,7 +304,8 @@ def _cause(history: History, run: Incarnation) -> int:
         told.order
         for told in history.told
         if isinstance(told.event, ActorFailed)
-        and before.began < told.order < run.began
+        # One at the very same time may have come too late: *run* was on its way, and is ended again.
+        and (before.began < told.order and told.at < run.began_at)
         and told.event.path in concerned
     ]
     return min(causes, default=0)  # the cause may even precede an incarnation that was just about to begin
@@ -331,7 +332,9 @@ def monitors(history: History) -> list[str]:
     """Every end of an incarnation is told at most once, and the last word is the last."""
     found: list[str] = []
     for record in history.watches:
-        ends = sum(1 for run in record.watched.incarnations if run.gone is not None and run.gone > record.since)
+        # One that was through with its clean-up in that very moment may still be told of.
+        since = max((run.began for run in record.watched.incarnations if run.began < record.since), default=0)
+        ends = sum(1 for run in record.watched.incarnations if run.gone is not None and run.began >= since)
         told = [down.final for down in record.downs]
         if told.count(False) > ends or told.count(True) > 1 or True in told[:-1]:
             found.append(f"8: {record.by.life.path} was told of {told}, {record.watched.path} ended {ends} times")

@@ -7,6 +7,9 @@ from actors.runtime import Full
 from actors.runtime.mailbox import Mailbox
 from tests.actors.runtime.programs.history import History
 
+MOST_STEPS = 20_000
+"""Of a program; the longest of thousands takes some hundreds. One that needs more goes round in circles."""
+
 
 @attrs.define
 class _Sentence:
@@ -21,6 +24,9 @@ class Overseer(trio.abc.Instrument):
 
     def __init__(self, history: History) -> None:
         self.mailboxes: list[Mailbox] = []
+        self.limit = trio.CancelScope()
+        """Ends the program; cancelled when it takes too many steps."""
+        self._steps = 0
         self._history = history
         self._sentenced: dict[trio.lowlevel.Task, _Sentence] = {}
         self._due: list[_Sentence] = []
@@ -30,6 +36,10 @@ class Overseer(trio.abc.Instrument):
         self._sentenced[trio.lowlevel.current_task()] = _Sentence(scope, at, lag)
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._steps += 1
+        if self._steps == MOST_STEPS:
+            self._history.wrong(1, f"the program does not end, in {MOST_STEPS} steps")
+            self.limit.cancel()
         for mailbox in self.mailboxes:
             self._look_at(mailbox)
         for sentence in self._due:

@@ -129,7 +129,9 @@ class World:
         history = self.history
         tasks = trio.lowlevel.current_statistics().tasks_living
         listeners: list[Subscription[object]] = []
-        with trio.move_on_after(LONGEST) as limit:
+        limit = self._overseer.limit
+        limit.deadline = LONGEST
+        with limit:
             async with trio.open_nursery() as nursery:
                 listeners = [self._listen(plan, nursery) for plan in self._program.listeners]
                 try:
@@ -138,7 +140,7 @@ class World:
                     history.escalated = True
                 for subscription in listeners:
                     subscription.close()
-        if limit.cancelled_caught:
+        if limit.cancelled_caught and trio.current_time() >= LONGEST:
             history.wrong(1, f"something hangs for more than {LONGEST:g} s")
         for subscription, record in zip(listeners, history.listeners, strict=True):
             _drain(subscription, record)
