@@ -26,7 +26,7 @@ from actors.runtime import (
     TreeNode,
     open_supervisor,
 )
-from actors.runtime.groups import unwrap
+from actors.runtime.groups import unwrapping
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
@@ -121,7 +121,7 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
     """
     await trio.to_thread.run_sync(_make_directories, settings.logs_dir)
     life = _Life()
-    try:
+    with unwrapping():
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
             nursery.start_soon(_live, life, settings, random or Random(), name="system")  # noqa: S311 - no secret
@@ -133,11 +133,6 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
                     with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
                         await life.system.stop_services()
                 life.leave.set()
-    except BaseExceptionGroup as group:
-        single = unwrap(group)
-    else:
-        return
-    raise single  # outside the handler, which would put the group into its context
 
 
 @attrs.define(eq=False)

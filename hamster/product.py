@@ -8,7 +8,7 @@ from functools import partial
 import attrs
 import trio
 
-from actors.runtime.groups import unwrap
+from actors.runtime.groups import unwrapping
 from actors.settings import SystemSettings
 from actors.system import System, open_system
 from hamster.http import actors, metrics, services, ws
@@ -99,13 +99,11 @@ async def _open_hamster(
 @asynccontextmanager
 async def background(task: Callable[[], Awaitable[None]], *, name: str) -> AsyncGenerator[None, None]:
     """Run *task* beside the block and cancel it at its end."""
-    try:
+    with unwrapping():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(task, name=name)
             yield
             nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raise unwrap(group) from None
 
 
 def gate_settings(server: ServerSettings) -> GateSettings:

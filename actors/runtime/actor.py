@@ -21,7 +21,7 @@ from actors.runtime.core import (
     must_wait,
 )
 from actors.runtime.errors import ActorCrashed, ActorError, ActorStopped, LinkedActorDown
-from actors.runtime.groups import only_cancelled, unwrap
+from actors.runtime.groups import only_cancelled, unwrap, unwrapping
 from actors.runtime.mailbox import Envelope, errors_of, name_of
 from actors.runtime.message import Message
 from actors.runtime.ref import Ref
@@ -213,11 +213,8 @@ class Incarnation:
         CORRELATION.set(None)
         core = self.core
         core.poison = None
-        try:
-            with core.scope:
-                await self._live(started)
-        except BaseExceptionGroup as group:
-            raise unwrap(group) from None
+        with unwrapping(), core.scope:
+            await self._live(started)
         if core.poison is not None:
             raise core.poison
 

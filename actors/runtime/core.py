@@ -23,13 +23,17 @@ class ActorState(enum.Enum):
     """Where an actor is in its life."""
 
     STARTING = "starting"
+    """Its `on_start` is on; messages queue."""
     RUNNING = "running"
+    """It handles messages."""
     STOPPING = "stopping"
+    """It handles what it may still handle, and cleans up."""
     BACKOFF = "backoff"
-    """It crashed and waits to be started again; messages queue."""
+    """It is down and will be started again; messages queue."""
     STOPPED = "stopped"
+    """It was stopped for good, or has not been started yet."""
     FAILED = "failed"
-    """Its supervisor gave up on it."""
+    """It crashed, or did not start, and is not started again."""
 
 
 ENDED = frozenset({ActorState.STOPPED, ActorState.FAILED})
@@ -114,6 +118,8 @@ class ActorCore:
         self.monitors: dict[object, Callable[[Down], None]] = {}
         """Whom to tell that an incarnation ended, by a key of their own."""
         self.inline_calls = 0
+        self.handled_by_coroutines: set[type] = set()
+        """Messages that were found not to be answered in place; as many as there are classes of them."""
         self.now = trio.lowlevel.current_clock().current_time
         """`trio.current_time` without two calls in between: it is asked for every message."""
 
@@ -205,5 +211,4 @@ class Halt:
         """Stop once the handler in progress is through; what is queued stays queued."""
         self.requested = True
         if self.core.mailbox.parked:
-            self.core.mailbox.parked = False
             self.core.scope.cancel()

@@ -1,5 +1,7 @@
 """Exception groups, seen as the one thing that went wrong where there is one."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import cast
 
 import trio
@@ -21,3 +23,19 @@ def _inner(error: BaseException) -> tuple[BaseException, ...]:
     if not isinstance(error, BaseExceptionGroup):
         return ()
     return cast("BaseExceptionGroup[BaseException]", error).exceptions
+
+
+@contextmanager
+def unwrapping() -> Generator[None, None, None]:
+    """Let a nursery's single error out as itself, with its own cause; a group of several stays a group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = unwrap(group)
+    else:
+        return
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context  # where the raising has just put the group

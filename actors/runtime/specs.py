@@ -45,7 +45,11 @@ class Restart(enum.Enum):
 class RestartIntensity:
     """More than *restarts* within *period* seconds, and the supervisor gives up.
 
-    Nested limits multiply: a supervisor of supervisors that allow 5 and are themselves allowed 5 sees 25 crashes.
+    Nested limits multiply: a supervisor that bears 5 restarts of one that bears 5 gives up at the 36th crash.
+
+    Args:
+        restarts: How many are borne, 0 or more.
+        period: The window in which they are counted, seconds above 0.
     """
 
     restarts: int = 5

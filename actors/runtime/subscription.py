@@ -21,7 +21,9 @@ class Overflow(enum.Enum):
     """Which events a subscriber misses that does not keep up."""
 
     DROP_OLDEST = "drop_oldest"
+    """Those that wait longest: what it reads is recent."""
     DROP_NEWEST = "drop_newest"
+    """Those that come while it is behind: what it reads is without a gap until then."""
 
 
 @attrs.frozen

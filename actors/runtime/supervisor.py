@@ -15,7 +15,7 @@ from actors.runtime.children import ActorChild, Child, Surroundings
 from actors.runtime.core import ActorState
 from actors.runtime.errors import ActorStopped, InvalidSpec, RestartIntensityExceeded, StartFailed
 from actors.runtime.events import ActorFailed, TreeNode
-from actors.runtime.groups import unwrap
+from actors.runtime.groups import unwrapping
 from actors.runtime.ref import Ref
 from actors.runtime.specs import (
     ChildSpec,
@@ -419,28 +419,28 @@ async def open_supervisor(
     bus = bus or Bus()
     around = Surroundings(bus, Timers(), Tracer(bus), random or Random())  # noqa: S311 - jitter is no secret
     root = SupervisorChild(Supervisor(name, spec, around))
-    try:
+    root.begin()
+    # Shielded: a cancellation is for whoever uses the actors. Cancelled together with the block they could not end
+    # in order; leaving has deadlines of its own.
+    lives = trio.CancelScope(shield=True)
+    with unwrapping():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(around.timers.run, name=f"{name} timers")
-            await _open(root, nursery)
+            nursery.start_soon(_live, root, around.timers, lives, name=name)
             try:
+                await root.settled.wait()
                 yield root.inner
             finally:
                 with trio.CancelScope(shield=True):  # bounded by the graces of the children
                     await root.end(final=True)
                 root.give_up(ActorState.STOPPED)
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raise unwrap(group) from None
+                lives.cancel()
 
 
-async def _open(root: SupervisorChild, nursery: trio.Nursery) -> None:
-    async def run() -> None:
-        try:
-            await root.run()
-        finally:
-            root.ended(None)
-
-    root.begin()
-    nursery.start_soon(run, name=root.path)
-    await root.settled.wait()
+async def _live(root: SupervisorChild, timers: Timers, lives: trio.CancelScope) -> None:
+    with unwrapping(), lives:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(timers.run, name=f"{root.path} timers")
+            try:
+                await root.run()
+            finally:
+                root.ended(None)

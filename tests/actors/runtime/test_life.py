@@ -272,3 +272,53 @@ async def test_an_actor_told_to_stop_while_it_starts_does_not_say_that_it_runs(
         (ActorState.STARTING, ActorState.STOPPING),
         (ActorState.STOPPING, ActorState.STOPPED),
     }
+
+
+@pytest.mark.parametrize(("inside", "outside"), [(0, 0), (1, 2), (5, 5)])
+async def test_nested_limits_multiply(inside: int, outside: int) -> None:
+    crashes = 0
+
+    class Crashing(Actor):
+        async def on_start(self) -> None:
+            self.context.tell(Fail())
+
+        async def on_stop(self) -> None:
+            nonlocal crashes
+            crashes += 1
+
+    with pytest.raises(RestartIntensityExceeded):
+        async with open_supervisor(intensity=RestartIntensity(outside)) as root:
+            inner = await root.start_supervisor(
+                SupervisorSpec("inner", intensity=RestartIntensity(inside), backoff=NO_DELAY)
+            )
+            await inner.start(ChildSpec("crashing", Crashing, backoff=NO_DELAY))
+            await trio.sleep_forever()
+    assert crashes == (inside + 1) * (outside + 1)
+
+
+async def test_graces_of_siblings_add_up(mock_clock: trio.testing.MockClock) -> None:
+    mock_clock.autojump_threshold = 0.0
+    async with open_supervisor() as root:
+        for number in range(3):
+            slow = await root.start(ChildSpec(f"slow-{number}", Counter, grace=2.0))
+            slow.tell(WaitFor(trio.Event()))
+        await settle()
+        started = trio.current_time()
+    assert trio.current_time() - started == pytest.approx(6.0)
+
+
+async def test_with_the_defaults_an_actor_that_cannot_run_escalates_within_a_second(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    mock_clock.autojump_threshold = 0.0
+    started = trio.current_time()
+
+    class Crashing(Actor):
+        async def on_start(self) -> None:
+            self.context.tell(Fail())
+
+    with pytest.raises(RestartIntensityExceeded):
+        async with open_supervisor() as root:
+            await root.start(ChildSpec("crashing", Crashing))
+            await trio.sleep_forever()
+    assert trio.current_time() - started <= 0.75

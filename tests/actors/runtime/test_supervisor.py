@@ -297,3 +297,39 @@ async def test_the_bodys_own_error_leaves_the_block_as_it_is_after_the_children_
             await start_all(root, counters(log, "a"))
             raise LookupError("mine")
     assert log == ["start a", "stop a"]
+
+
+async def test_cancelling_the_block_stops_the_actors_in_order_and_handles_what_is_queued() -> None:
+    log: list[str] = []
+
+    @attrs.frozen
+    class Say(Message[Counter, None]):
+        def deliver(self, to: Counter) -> None:
+            log.append("handled")
+
+    with trio.CancelScope() as scope:
+        async with open_supervisor() as root:
+            _, b = await start_all(root, counters(log, "a", "b"))
+            b.tell(Say())
+            scope.cancel()
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert log == ["start a", "start b", "handled", "stop b", "stop a"]
+
+
+async def test_a_cancelled_opening_ends_and_leaves_no_task() -> None:
+    before = trio.lowlevel.current_statistics().tasks_living
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async with open_supervisor():
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+async def test_the_bodys_error_keeps_its_own_cause() -> None:
+    cause = OSError("disk")
+    with pytest.raises(LookupError) as caught:
+        async with open_supervisor():
+            raise LookupError("mine") from cause
+    assert caught.value.__cause__ is cause
