@@ -247,6 +247,9 @@ def _allocations(count: int) -> Generator[dict[str, float], None, None]:
 
 
 def _ask_questions() -> tuple[Question, ...]:
+    # A plain handler of an idle actor may run without a change of tasks, which the floor and Pykka's threads cannot
+    # do without: beside them stands the ask that has to change tasks. With Pykka, whose handler is plain, the
+    # coroutine is work that only our side has.
     queued, idle = _side("ask", ask_of(AddLater())), _side("ask", ask_of(Add()))
     return (
         Question(
@@ -277,6 +280,7 @@ def _ask_questions() -> tuple[Question, ...]:
             (
                 _side("asyncio queue and future", asyncio_peer.ask),
                 _side("the same with a deadline, as ours has", asyncio_peer.ask_with_timeout),
+                _side("Pykka ask", pykka_peer.ask),
             ),
             size=10_000,
             quick=4_000,

@@ -1,5 +1,6 @@
 """The actor that is measured, and the work that every side does for a message: an addition."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 import attrs
@@ -20,13 +21,17 @@ class Counter:
         self.total += amount
         return self.total
 
+    async def add_later(self, amount: int) -> int:
+        """The same as a coroutine, which is work as well."""
+        return self.add(amount)
+
 
 class Counting(Protocol):
     """What the measured actor is asked."""
 
     def add(self, amount: int) -> int: ...
 
-    async def add_later(self, amount: int) -> int: ...
+    def add_later(self, amount: int) -> Awaitable[int]: ...
 
     def crash(self) -> None: ...
 
@@ -47,8 +52,8 @@ class AddLater(Message[Counting, int]):
 
     amount: int = 1
 
-    async def deliver(self, to: Counting) -> int:
-        return await to.add_later(self.amount)
+    def deliver(self, to: Counting) -> Awaitable[int]:
+        return to.add_later(self.amount)
 
 
 @attrs.frozen
@@ -68,8 +73,8 @@ class CounterActor(Actor):
     def add(self, amount: int) -> int:
         return self._counter.add(amount)
 
-    async def add_later(self, amount: int) -> int:
-        return self._counter.add(amount)
+    def add_later(self, amount: int) -> Awaitable[int]:
+        return self._counter.add_later(amount)
 
     def crash(self) -> None:
         raise RuntimeError("told to crash")

@@ -118,6 +118,8 @@ class ActorCore:
         self.monitors: dict[object, Callable[[Down], None]] = {}
         """Whom to tell that an incarnation ended, by a key of their own."""
         self.inline_calls = 0
+        self.handled_by_coroutines: set[type] = set()
+        """Messages that were found not to be answered in place; as many as there are classes of them."""
         self.now = trio.lowlevel.current_clock().current_time
         """`trio.current_time` without two calls in between: it is asked for every message."""
 
@@ -209,5 +211,4 @@ class Halt:
         """Stop once the handler in progress is through; what is queued stays queued."""
         self.requested = True
         if self.core.mailbox.parked:
-            self.core.mailbox.parked = False
             self.core.scope.cancel()

@@ -1,5 +1,7 @@
 """Deadlines of asks, thousands a second, without a cancel scope for each."""
 
+from typing import Any
+
 from actors.runtime.reply import NoAnswer, ReplySlot
 
 MAX_TIMEOUTS = 16
@@ -14,9 +16,9 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._by_timeout: dict[float, dict[ReplySlot[object], float]] = {}
+        self._by_timeout: dict[float, dict[ReplySlot[Any], float]] = {}
 
-    def line(self, timeout: float) -> dict[ReplySlot[object], float] | None:
+    def line(self, timeout: float) -> dict[ReplySlot[Any], float] | None:
         """Where slots with *timeout* (seconds) line up; None if there are too many different ones already."""
         line = self._by_timeout.get(timeout)
         if line is None and len(self._by_timeout) < MAX_TIMEOUTS:

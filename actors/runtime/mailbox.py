@@ -160,13 +160,18 @@ class Mailbox:
         self.peak = 0
         self.closed = False
         self.parked = False
-        """The actor waits in `refill`, and no message is on its way to it."""
+        """The actor waits in `refill`, and there is no message for it."""
+        self._reader: trio.lowlevel.Task | None = None
+        self._senders_waiting = 0
         self.batch: deque[Envelope] = deque()
         self.waits = [0] * BUCKETS
         """How long messages waited for their turn: how often, by `histogram.bucket`."""
         self.sent = self.handled = self.crashed = self.interrupted = 0
         self.abandoned = self.expired = self.dead_lettered = 0
         self._publish = dead_letter
+        self._in_channel = 0
+        """About how many messages the channel holds: a message of a sender that had to wait is counted a moment late.
+        Above 0 it is worth looking; looking in vain costs an exception."""
         self._send, self._receive = trio.open_memory_channel[Envelope](options.capacity)
 
     @property
@@ -205,8 +210,10 @@ class Mailbox:
             self._send.send_nowait(envelope)
         except (trio.WouldBlock, trio.ClosedResourceError):
             return False
-        self.parked = False
         self.sent += 1
+        self._in_channel += 1
+        if self.parked:
+            self._wake()
         return True
 
     def put_nowait(self, envelope: Envelope) -> bool:
@@ -215,8 +222,10 @@ class Mailbox:
             self._send.send_nowait(envelope)
         except (trio.WouldBlock, trio.ClosedResourceError):
             return self._put_nowhere(envelope)
-        self.parked = False
         self.sent += 1
+        self._in_channel += 1
+        if self.parked:
+            self._wake()
         return True
 
     async def put(self, envelope: Envelope) -> None:
@@ -239,29 +248,53 @@ class Mailbox:
     async def refill(self) -> None:
         """Have something in `batch`, waiting for it.
 
+        The actor parks here and not in the channel, which would hand it a message past `batch` and cost an exception
+        whenever it is empty: so an empty channel is never asked unless a sender that waited may just have filled it.
+
         Raises:
             trio.EndOfChannel: The mailbox is closed and empty.
         """
-        self._fill_batch()
-        if self.batch:
-            self._note_batch()
-            await trio.lowlevel.checkpoint()  # after each batch others get a turn
-            return
-        self.parked = True
-        try:
-            self.batch.append(await self._receive.receive())
-        finally:
-            self.parked = False
-        self._fill_batch()
-        self._note_batch()
+        if self._in_channel > 0 or self._senders_waiting:
+            self._fill_batch()
+            if self.batch:
+                self._note_batch()
+                await trio.lowlevel.checkpoint()  # after each batch others get a turn
+                return
+        while True:
+            if self.closed:
+                self._fill_batch()
+                if self.batch:
+                    return
+                await trio.lowlevel.checkpoint_if_cancelled()
+                raise trio.EndOfChannel
+            self._reader = trio.lowlevel.current_task()
+            self.parked = True
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+            self._fill_batch()
+            if self.batch:
+                self._note_batch()
+                return
+
+    def _wake(self) -> None:
+        """Wake the actor, which is parked. Armed and disarmed in single steps: see `ReplySlot`."""
+        self.parked = False
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            trio.lowlevel.reschedule(reader)
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self.parked = False
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     # -- ending
 
     def close(self) -> None:
         """Take no more: senders that wait get `ActorStopped`; what is queued can still be taken."""
         self.closed = True
-        self.parked = False
         self._send.close()
+        if self.parked:
+            self._wake()
 
     def discard(self, envelope: Envelope, reason: str, *, error: BaseException | None = None) -> None:
         """Give *envelope* up: its asker gets *error* (or `ActorStopped`), anybody else's becomes a dead letter."""
@@ -314,11 +347,17 @@ class Mailbox:
         self.closed = False
 
     async def _put_when_free(self, envelope: Envelope) -> None:
+        self._senders_waiting += 1
         try:
             await self._send.send(envelope)
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise ActorStopped(self.path) from None
+        finally:
+            self._senders_waiting -= 1
         self.sent += 1
+        self._in_channel += 1
+        if self.parked:
+            self._wake()
 
     def _put_nowhere(self, envelope: Envelope) -> bool:
         self.sent += 1
@@ -327,6 +366,7 @@ class Mailbox:
             return False
         if self.options.full is Full.DROP_OLDEST:
             # The next in line moves from the channel behind the batch in hand, which makes the room.
+            # One leaves the channel and one enters it.
             self.batch.append(self._receive.receive_nowait())
             self.discard(self.batch.popleft(), "the mailbox was full and drops its oldest", error=self._full())
             self._send.send_nowait(envelope)
@@ -339,11 +379,17 @@ class Mailbox:
 
     def _fill_batch(self) -> None:
         receive, batch = self._receive.receive_nowait, self.batch
+        before = len(batch)
+        # Where no sender waits the count is exact, and the exception of an empty channel is never met.
+        most = self.options.batch - before
+        if not self._senders_waiting and not self.closed:
+            most = min(most, self._in_channel)
         try:
-            for _ in range(self.options.batch - len(batch)):
+            for _ in range(most):
                 batch.append(receive())
         except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
-            return
+            pass
+        self._in_channel -= len(batch) - before
 
     def _note_batch(self) -> None:
         # Asking the channel costs more than all the rest of a message: only when there may be more in it.
@@ -356,6 +402,8 @@ class Mailbox:
         if self.batch:
             return self.batch.popleft()
         try:
-            return self._receive.receive_nowait()
+            envelope = self._receive.receive_nowait()
         except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
             return None
+        self._in_channel -= 1
+        return envelope

@@ -144,19 +144,36 @@ class Ref(Generic[P_co]):
         if current is not None and current.deadline < deadline:
             deadline = current.deadline
         to_deliver: Message[Any, R] = message
-        if core.mailbox.parked and deadline > started and not core.tracer.on:
+        if (
+            core.mailbox.parked
+            and deadline > started
+            and not core.tracer.on
+            and type(message) not in core.handled_by_coroutines
+        ):
             core.inline_calls += 1
             if core.inline_calls % INLINE_IN_A_ROW:
                 answer = self._call_inline(message, deadline)
                 if not must_wait(answer):
                     return cast("R", answer)
+                core.handled_by_coroutines.add(type(message))
                 to_deliver = Resume(message, answer)
             else:
                 await trio.lowlevel.cancel_shielded_checkpoint()
         slot: ReplySlot[R] = ReplySlot()  # not ReplySlot[R](), which costs a microsecond at run time
         envelope = Envelope(to_deliver, slot, deadline, CORRELATION.get(), started)
         if current is None:
-            return await self._wait(envelope, slot, started, timeout)
+            line = core.timers.deadlines.line(timeout)
+            if line is None or not core.mailbox.try_put(envelope):
+                return await self._wait(envelope, slot, started, timeout)
+            # `_wait_in_line`, written out: this is the path of nearly every ask.
+            line[slot] = deadline
+            core.timers.wake_by(deadline)
+            try:
+                return await slot.wait()
+            except NoAnswer:
+                raise self._late(envelope, slot, started) from None
+            finally:
+                line.pop(slot, None)
         check_cycle(current.core, core)
         current.core.waits_for.append(core)
         try:
@@ -206,8 +223,11 @@ class Ref(Generic[P_co]):
                 return await slot.wait()
         except NoAnswer:
             pass
-        waited = core.now() - started
-        raise AskTimeout(self.path, name_of(envelope.message), slot.phase, waited)
+        raise self._late(envelope, slot, started)
+
+    def _late(self, envelope: Envelope, slot: ReplySlot[Any], started: float) -> AskTimeout:
+        waited = self._core.now() - started
+        return AskTimeout(self.path, name_of(envelope.message), slot.phase, waited)
 
     async def _put_or_release(self, envelope: Envelope) -> None:
         try:

@@ -29,7 +29,7 @@ async def _ping_pong(count: int) -> Reading:
     async def answer() -> None:
         for _ in range(count):
             await trio.lowlevel.wait_task_rescheduled(never)
-            counter.add(1)
+            await counter.add_later(1)
             trio.lowlevel.reschedule(asker)
 
     async with trio.open_nursery() as nursery:
