@@ -134,7 +134,8 @@ class Supervisor:
             self._take_from_plans(child)
             child.waiting()
             child.replace(spec)
-            await self._launch_first(child)
+            if not self._leave.is_set():  # else it starts with its supervisor, if that does
+                await self._launch_first(child)
         return Ref[A](child.core)
 
     def trace(self, *, capacity: int = DEFAULT_CAPACITY) -> AbstractContextManager[Subscription[MessageTraced]]:
@@ -217,6 +218,8 @@ class Supervisor:
             self._children.pop(child.name, None)
             child.give_up(ActorState.STOPPED if child.stopping else ActorState.FAILED)
             raise StartFailed(child.path, child.exit_error)
+        if not child.alive:
+            self._exited(child, None)  # it stopped itself as soon as it had started
 
     async def _withdraw(self, child: Child) -> None:
         """Undo a start that nobody waits for any more."""
