@@ -2,7 +2,7 @@
 # Needs Python 3.11 or later, git and make. Everything else is installed, locked, into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static bench setup lock format clean
+.PHONY: help demo test check static fuzz bench setup lock format clean
 
 # The first interpreter that runs and is new enough; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -33,6 +33,14 @@ static: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+
+#: make fuzz    random programs against the actor runtime                       (FUZZ=50000, SEED=3000, SECONDS=600)
+# Seeds below 3000 are run by `make test`.
+FUZZ ?= 50000
+SEED ?= 3000
+SECONDS ?= 3600
+fuzz: $(DEV)
+	$(BIN)/python -m tests.actors.runtime.programs $(SEED) --count $(FUZZ) --seconds $(SECONDS) --smaller
 
 #: make bench   measure what is claimed, as ratios against a peer in the same run  (ARGS="actors --quick" and so on)
 bench: $(BENCH)

@@ -1,8 +1,11 @@
 """For tests of actors: a virtual clock that moves when told to, and an actor that records what reaches it."""
 
+import importlib
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import Generic, TypeVar, TypeVarTuple
+from unittest import mock
 
 import attrs
 import trio
@@ -11,6 +14,37 @@ import trio.testing
 from actors.runtime import Actor, Message
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+def run_seeded(
+    seed: int,
+    run: Callable[[*Ts], Awaitable[T]],
+    *args: *Ts,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> T:
+    """What `run(*args)` returns, run by Trio in the same order of steps for the same *seed*, in virtual time.
+
+    The clock is a `MockClock` that jumps to the next deadline whenever nothing else can happen, so never give it
+    anything with threads, processes or sockets. One run at a time: while it lasts, Trio's scheduler is changed for
+    the whole process.
+
+    Args:
+        seed: Decides in which order Trio runs the tasks that could all run now.
+        run: What to run, and its arguments.
+        instruments: Trio's, to look on or to interfere at every step.
+    """
+    # Trio has no public way to be repeatable. These are the two names that pytest-trio uses for Hypothesis, too.
+    scheduler = importlib.import_module("trio._core._run")
+    dice: Random = vars(scheduler)["_r"]
+    before = dice.getstate()
+    dice.seed(seed)
+    try:
+        with mock.patch.object(scheduler, "_ALLOW_DETERMINISTIC_SCHEDULING", new=True):
+            clock = trio.testing.MockClock(autojump_threshold=0)
+            return trio.run(run, *args, clock=clock, instruments=instruments)
+    finally:
+        dice.setstate(before)
 
 
 async def settle() -> None:

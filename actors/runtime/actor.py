@@ -263,9 +263,7 @@ class Incarnation:
         now = core.now()
         while not halt.requested:
             if not batch:
-                try:
-                    await mailbox.refill()
-                except trio.EndOfChannel:
+                if not await self._refill():
                     return
                 now = core.now()
             envelope = batch.popleft()
@@ -294,12 +292,22 @@ class Incarnation:
             except BaseException as error:
                 core.busy_since = None
                 self._raised(envelope, error, begun)
+                now = core.now()
                 continue
             mailbox.handled += 1
             if slot is not None:
                 slot.value(answer)
             if tracing:
                 self._trace(envelope, begun, "handled")
+
+    async def _refill(self) -> bool:
+        """Have messages in hand; False if this incarnation is to handle no more."""
+        try:
+            await self.core.mailbox.refill()
+        except trio.EndOfChannel:
+            return False
+        # What arrived in the very moment that a call in place crashed is for the next incarnation.
+        return self.core.poison is None
 
     def _raised(self, envelope: Envelope, error: BaseException, begun: float) -> None:
         """Answer for what a handler raised; returns if it was a declared error, raises it again if not."""

@@ -49,6 +49,7 @@ class Child(ABC):
         self.gone = False
         """Down for good: nothing that happens to its siblings or its supervisor starts it again."""
         self.first_start = False
+        """It never ran yet, and whoever starts it deals with what follows."""
         self.exit_error: Exception | None = None
         self.restarts: int = 0
         self._backoff = backoff
@@ -96,6 +97,7 @@ class Child(ABC):
 
     def settle(self) -> None:
         """Say that the incarnation runs."""
+        self.first_start = False
         self.settled.set()
 
     def ended(self, error: Exception | None) -> None:
@@ -136,6 +138,8 @@ class ActorChild(Child):
         self._halt = Halt(self.core)
         self._spec = spec
         self._around = around
+        self._mourned = False
+        """Monitors know that the latest incarnation has ended."""
 
     @property
     def grace(self) -> float:
@@ -144,6 +148,7 @@ class ActorChild(Child):
     def begin(self) -> None:
         # Not in `run`: a task begins later, and it may be told to stop in between.
         super().begin()
+        self._mourned = False
         self.core.state = ActorState.STARTING
         self.core.scope = self.scope
         self._halt = Halt(self.core)
@@ -186,7 +191,9 @@ class ActorChild(Child):
         if self.gone:
             return
         self.core.state = ActorState.BACKOFF
-        self.core.tell_monitors(Down(self.path, self.exit_error, final=False))
+        if not self._mourned:
+            self._mourned = True
+            self.core.tell_monitors(Down(self.path, self.exit_error, final=False))
 
     def give_up(self, state: ActorState) -> None:
         if self.gone:

@@ -96,16 +96,23 @@ class Envelope:
 
 
 class Resume(Message[Any, Any]):
-    """A handler that was called without queueing and turned out to be a coroutine: its own actor runs it."""
+    """A handler that was called without queueing and turned out to be a coroutine: its own actor runs it.
 
-    __slots__ = ("_answer", "original")
+    An incarnation that comes after the one it was called on (*called_on*) handles the message anew.
+    """
 
-    def __init__(self, original: Message[Any, Any], answer: Awaitable[Any]) -> None:
+    __slots__ = ("_answer", "_called_on", "original")
+
+    def __init__(self, original: Message[Any, Any], answer: Awaitable[Any], called_on: object) -> None:
         self._answer = answer
+        self._called_on = called_on
         self.original = original
 
-    def deliver(self, to: object) -> Awaitable[Any]:
-        return self._answer
+    def deliver(self, to: object) -> object:
+        if to is self._called_on:
+            return self._answer
+        self.close()
+        return self.original.deliver(to)
 
     def close(self) -> None:
         """It will never run: let the coroutine go without a warning."""
@@ -168,6 +175,9 @@ class Mailbox:
         """How long messages waited for their turn: how often, by `histogram.bucket`."""
         self.sent = self.handled = self.crashed = self.interrupted = 0
         self.abandoned = self.expired = self.dead_lettered = 0
+        self._unsifted = 0
+        """Messages at the front of the channel that were there before a restart, which may not keep them."""
+        self._restart_error: BaseException = ActorStopped(path)
         self._publish = dead_letter
         self._in_channel = 0
         """About how many messages the channel holds: a message of a sender that had to wait is counted a moment late.
@@ -178,6 +188,16 @@ class Mailbox:
     def depth(self) -> int:
         """Messages that wait, those of the batch in hand included."""
         return len(self.batch) + self._receive.statistics().current_buffer_used
+
+    @property
+    def room(self) -> int:
+        """Messages that can be put without waiting."""
+        return self.options.capacity - self._receive.statistics().current_buffer_used
+
+    @property
+    def blocked(self) -> int:
+        """Senders that wait for room."""
+        return self._send.statistics().tasks_waiting_send
 
     def counts(self) -> MailboxCounts:
         """A record of now."""
@@ -318,33 +338,62 @@ class Mailbox:
             self.abandoned += 1
 
     def restart(self, error: BaseException) -> None:
-        """Do with the queue what the options say about a restart, and take messages again if it was closed."""
+        """Do with the queue what the options say about a restart, and take messages again if it was closed.
+
+        Senders that wait for room keep waiting, and none of them is let in beyond the bound.
+        """
+        if self.blocked:
+            if self.options.keep is not KeepOnRestart.ALL:
+                self._sift_all(error)
+            return
+        queued = list(iter(self._next_queued, None))
+        self._unsifted = 0
         if self.closed:
             self._reopen()
-        keep = self.options.keep
-        if keep is KeepOnRestart.ALL:
-            return
-        kept: deque[Envelope] = deque()
-        while (envelope := self._next_queued()) is not None:
-            if keep is KeepOnRestart.FAIL_ASKS and envelope.slot is None:
-                kept.append(envelope)
-            else:
-                self.discard(envelope, "the actor restarts", error=error)
-        self.batch.extend(kept)
+        kept = [envelope for envelope in queued if self._survives(envelope, error)]
+        in_hand = max(0, len(kept) - self.options.capacity)
+        self.batch.extend(kept[:in_hand])
+        for envelope in kept[in_hand:]:
+            self._send.send_nowait(envelope)
+            self._in_channel += 1
 
     def drop_all(self, reason: str) -> None:
         """Close, and give up everything that is queued."""
         self.close()
+        self._unsifted = 0
         while (envelope := self._next_queued()) is not None:
             self.discard(envelope, reason)
         self._receive.close()
 
     def _reopen(self) -> None:
-        kept = list(iter(self._next_queued, None))
-        self.batch.extend(kept)
         self._receive.close()
         self._send, self._receive = trio.open_memory_channel[Envelope](self.options.capacity)
         self.closed = False
+
+    def _survives(self, envelope: Envelope, error: BaseException) -> bool:
+        """Whether a restart keeps *envelope*; if not, it is given up."""
+        keep = self.options.keep
+        if keep is KeepOnRestart.ALL or (keep is KeepOnRestart.FAIL_ASKS and envelope.slot is None):
+            return True
+        self.discard(envelope, "the actor restarts", error=error)
+        return False
+
+    def _sift_all(self, error: BaseException) -> None:
+        queued = tuple(self.batch)
+        self.batch.clear()
+        self.batch.extend(envelope for envelope in queued if self._survives(envelope, error))
+        # Each message that leaves the channel lets a sender in, so no more are taken than the batch has room for; the
+        # others are looked at when their batch is filled.
+        self._unsifted, self._restart_error = self.options.capacity, error
+        self._sift()
+
+    def _sift(self) -> None:
+        while self._unsifted and len(self.batch) < self.options.batch:
+            self._unsifted -= 1
+            self._in_channel -= 1
+            envelope = self._receive.receive_nowait()
+            if self._survives(envelope, self._restart_error):
+                self.batch.append(envelope)
 
     async def _put_when_free(self, envelope: Envelope) -> None:
         self._senders_waiting += 1
@@ -378,6 +427,8 @@ class Mailbox:
         return MailboxFull(self.path, self.options.capacity)
 
     def _fill_batch(self) -> None:
+        if self._unsifted:
+            self._sift()
         receive, batch = self._receive.receive_nowait, self.batch
         before = len(batch)
         # Where no sender waits the count is exact, and the exception of an empty channel is never met.

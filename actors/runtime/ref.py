@@ -156,7 +156,7 @@ class Ref(Generic[P_co]):
                 if not must_wait(answer):
                     return cast("R", answer)
                 core.handled_by_coroutines.add(type(message))
-                to_deliver = Resume(message, answer)
+                to_deliver = Resume(message, answer, core.actor)
             else:
                 await trio.lowlevel.cancel_shielded_checkpoint()
         slot: ReplySlot[R] = ReplySlot()  # not ReplySlot[R](), which costs a microsecond at run time

@@ -38,7 +38,7 @@ class Restart(enum.Enum):
     TRANSIENT = "transient"
     """When it crashed."""
     TEMPORARY = "temporary"
-    """Never."""
+    """Never, not even when it was stopped for the restart of a sibling or of its supervisor."""
 
 
 @attrs.frozen

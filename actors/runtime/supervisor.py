@@ -19,6 +19,7 @@ from actors.runtime.groups import unwrapping
 from actors.runtime.ref import Ref
 from actors.runtime.specs import (
     ChildSpec,
+    Restart,
     RestartIntensity,
     RestartWindow,
     Strategy,
@@ -213,21 +214,24 @@ class Supervisor:
         except trio.Cancelled:
             await self._withdraw(child)
             raise
-        child.first_start = False
-        if child.exit_error is not None:
-            self._children.pop(child.name, None)
+        if child.first_start:  # it ended before it ran
+            self._forget(child)
             child.give_up(ActorState.STOPPED if child.stopping else ActorState.FAILED)
-            raise StartFailed(child.path, child.exit_error)
-        if not child.alive:
-            self._exited(child, None)  # it stopped itself as soon as it had started
+            raise StartFailed(child.path, child.exit_error or ActorStopped(child.path))
 
     async def _withdraw(self, child: Child) -> None:
         """Undo a start that nobody waits for any more."""
-        self._children.pop(child.name, None)
+        self._forget(child)
+        child.stopping = True
         child.scope.cancel()
         with trio.CancelScope(shield=True):  # bounded by the deadline of its `on_stop`
             await child.exited.wait()
         child.give_up(ActorState.STOPPED)
+
+    def _forget(self, child: Child) -> None:
+        # Only if it is still this one: it may have been stopped, and another started by its name.
+        if self._children.get(child.name) is child:
+            del self._children[child.name]
 
     async def _launch_again(self) -> None:
         """Start the children of the run before; there are some only when this supervisor itself was restarted."""
@@ -323,10 +327,9 @@ class Supervisor:
 
     async def _restart(self, plan: _Plan) -> None:
         for child in reversed(plan.group.copy()):
-            if child.alive and child in plan.group:
-                await child.end(final=False)
-                if child in plan.group:  # else somebody stopped or replaced it
-                    child.waiting()
+            await child.end(final=False)
+            if child in plan.group:  # else somebody stopped or replaced it
+                self._set_aside(child)
         await trio.sleep_until(plan.due)
         while plan.group:
             child = plan.group[0]
@@ -334,10 +337,17 @@ class Supervisor:
                 plan.group.remove(child)
                 continue
             child.prepare_restart()
-            if not await self._launch(child) and child in plan.group and not child.gone:
-                return  # its end has made a plan of its own
+            if not await self._launch(child) and (plan.scope.cancel_called or self._leave.is_set()):
+                return  # its end has made a plan of its own, or was one too many
             if child in plan.group:
                 plan.group.remove(child)
+
+    def _set_aside(self, child: Child) -> None:
+        """*child* is down because of others: until it is restarted with them, unless it never is."""
+        if child.restart_type is Restart.TEMPORARY:
+            child.give_up(ActorState.STOPPED)
+        else:
+            child.waiting()
 
     async def _stop_all(self) -> None:
         for plan in self._plans:
@@ -347,7 +357,7 @@ class Supervisor:
             if self._final:
                 child.give_up(ActorState.STOPPED)
             else:
-                child.waiting()
+                self._set_aside(child)
 
 
 class SupervisorChild(Child):
