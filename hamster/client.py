@@ -13,6 +13,8 @@ import trio
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
 
+from hamster.actor_models import ActorNode
+
 T = TypeVar("T")
 
 ANSWER_SECONDS = 10.0
@@ -66,40 +68,6 @@ class Result:
 @attrs.frozen
 class _Results:
     results: list[Result]
-
-
-@attrs.frozen
-class ActorFigures:
-    """An actor's counts, durations in seconds."""
-
-    sent: int
-    handled: int
-    crashed: int
-    interrupted: int
-    abandoned: int
-    expired: int
-    dead_lettered: int
-    queued: int
-    capacity: int
-    peak: int
-    oldest_age: float | None
-    busy_for: float | None
-    wait_p50: float | None
-    wait_p99: float | None
-
-
-@attrs.frozen
-class ActorNode:
-    """A supervisor or an actor, and what is beneath it."""
-
-    path: str
-    name: str
-    kind: str
-    state: str
-    restarts: int
-    uptime: float | None
-    statistics: ActorFigures | None
-    children: "list[ActorNode]"
 
 
 @attrs.frozen

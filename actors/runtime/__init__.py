@@ -25,9 +25,10 @@ from actors.runtime.message import Message
 from actors.runtime.ref import DEFAULT_ASK_TIMEOUT, Ref
 from actors.runtime.specs import ChildSpec, Restart, RestartIntensity, Strategy, SupervisorSpec
 from actors.runtime.subscription import Lagged, Overflow, Subscription, SubscriptionStatistics
-from actors.runtime.supervisor import Supervisor, open_supervisor
+from actors.runtime.supervisor import Supervisor
 from actors.runtime.timers import Tick, Timer
 from actors.runtime.tracing import MessageTraced
+from actors.runtime.tree import open_supervisor
 
 __all__ = [
     "CORRELATION",

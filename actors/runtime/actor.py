@@ -20,9 +20,9 @@ from actors.runtime.core import (
     Halt,
     must_wait,
 )
+from actors.runtime.envelope import Envelope, errors_of, name_of
 from actors.runtime.errors import ActorCrashed, ActorError, ActorStopped, LinkedActorDown
 from actors.runtime.groups import only_cancelled, unwrap, unwrapping
-from actors.runtime.mailbox import Envelope, errors_of, name_of
 from actors.runtime.message import Message
 from actors.runtime.ref import Ref
 from actors.runtime.timers import Tick, Timer

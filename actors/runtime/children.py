@@ -181,6 +181,8 @@ class ActorChild(Child):
             self._halt.after_this_message()
 
     def prepare_restart(self) -> None:
+        if self.core.state is ActorState.STOPPING:
+            self.waiting()  # the restart it was stopped for was overtaken by a larger one before it said so
         self.restarts += 1
         self.core.restarts = self.restarts
         self.core.mailbox.restart(ActorRestarting(self.path))

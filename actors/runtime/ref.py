@@ -16,9 +16,9 @@ from actors.runtime.core import (
     check_cycle,
     must_wait,
 )
+from actors.runtime.envelope import Envelope, Resume, name_of, release
 from actors.runtime.errors import ActorCrashed, AskTimeout
 from actors.runtime.groups import unwrap
-from actors.runtime.mailbox import Envelope, Resume, name_of, release
 from actors.runtime.message import Message
 from actors.runtime.reply import NoAnswer, ReplySlot
 

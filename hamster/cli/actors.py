@@ -7,9 +7,10 @@ import click
 import msgspec
 from rich.table import Table
 
+from hamster.actor_models import ActorNode
 from hamster.cli.common import data_dir_option, run, url_option, with_client
 from hamster.cli.tables import duration, show
-from hamster.client import ActorNode, HamsterClient
+from hamster.client import HamsterClient
 
 COLUMNS = ("ACTOR", "STATE", "UPTIME", "RESTARTS", "HANDLED", "QUEUED", "PEAK", "WAIT P50", "WAIT P99", "LOST")
 

@@ -14,7 +14,7 @@ from actors.metrics import Usage
 from actors.runtime import Lagged
 from actors.services import ServiceChanged, ServiceEvent, ServiceView, State
 from hamster.cli.common import FAILED, data_dir_option
-from hamster.cli.running import Running, run_until_told
+from hamster.cli.running import Running, hold_sigterm, run_until_told
 from hamster.cli.tables import Row, table
 from hamster.config import HamsterConfig
 from hamster.defaults import contract_services
@@ -34,6 +34,7 @@ def demo(data_dir: Path | None, port: int | None, once: bool) -> None:
 
     It needs no network. Without --data-dir everything is in a temporary directory, which is removed at the end.
     """
+    hold_sigterm()
     with directory(data_dir) as path:
         config = HamsterConfig(
             server=ServerSettings(port=free_port_unless_given(port)),

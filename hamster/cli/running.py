@@ -55,6 +55,19 @@ class Orders:
 Work = Callable[[Running], Awaitable[int]]
 
 
+def hold_sigterm() -> None:
+    """Keep a SIGTERM until there is somebody to take it: by itself it would end us and leave behind what was begun.
+
+    Call it before anything is made; `run_until_told` lets it through.
+    """
+    _mask_sigterm(held=True)
+
+
+def _mask_sigterm(*, held: bool) -> None:
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def run_until_told(
     config: HamsterConfig, data_dir: Path, work: Work, *, verbose: bool = False, exit_with_parent: bool = False
 ) -> NoReturn:
@@ -138,6 +151,7 @@ async def _until_stopped(running: Running, work: Work, stop: trio.Event) -> int:
 async def _watch_signals(orders: Orders, *, task_status: trio.TaskStatus[None]) -> None:
     count = 0
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        _mask_sigterm(held=False)
         task_status.started()
         async for number in signals:
             count += 1

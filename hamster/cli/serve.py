@@ -8,7 +8,7 @@ import trio
 
 from actors.setting_rules import SettingsError
 from hamster.cli.common import USAGE, config_option, data_dir_option, fail
-from hamster.cli.running import Running, run_until_told
+from hamster.cli.running import Running, hold_sigterm, run_until_told
 from hamster.config import ConfigError, HamsterConfig, default_source, load_config
 from hamster.runtime_file import resolve_data_dir
 from hamster.trace_log import log_messages
@@ -38,6 +38,7 @@ def serve(
     With --port 0, or when stdout is no terminal, the first line on stdout is one JSON object:
     {"event": "listening", "url": "http://127.0.0.1:PORT"}.
     """
+    hold_sigterm()
     config = configured(config_file, host, port)
     work = _trace if trace else _wait
     run_until_told(config, resolve_data_dir(data_dir), work, verbose=verbose, exit_with_parent=exit_with_parent)

@@ -8,41 +8,8 @@ from quart_trio import QuartTrio
 
 from actors.runtime import ActorStatistics, TreeNode
 from actors.system import System
+from hamster.actor_models import ActorFigures, ActorNode
 from hamster.http.app import json_response
-
-
-@attrs.define(slots=False)
-class StatisticsModel:
-    """An actor's counts, durations in seconds. At rest `sent` is the sum of what follows it up to `queued`."""
-
-    sent: int
-    handled: int
-    crashed: int
-    interrupted: int
-    abandoned: int
-    expired: int
-    dead_lettered: int
-    queued: int
-    capacity: int
-    peak: int
-    oldest_age: float | None
-    busy_for: float | None
-    wait_p50: float | None
-    wait_p99: float | None
-
-
-@attrs.define(slots=False)
-class NodeModel:
-    """A supervisor or an actor, and what is beneath it."""
-
-    path: str
-    name: str
-    kind: str
-    state: str
-    restarts: int
-    uptime: float | None
-    statistics: StatisticsModel | None
-    children: "list[NodeModel]"
 
 
 def register(app: QuartTrio, system: System) -> None:
@@ -54,10 +21,10 @@ def register(app: QuartTrio, system: System) -> None:
     app.add_url_rule("/api/actors", "actors.tree", tree, methods=["GET"])
 
 
-def node_model(node: TreeNode) -> NodeModel:
+def node_model(node: TreeNode) -> ActorNode:
     """*node* and all beneath it."""
     statistics = node.statistics
-    return NodeModel(
+    return ActorNode(
         path=node.path,
         name=node.name,
         kind=node.kind,
@@ -69,10 +36,10 @@ def node_model(node: TreeNode) -> NodeModel:
     )
 
 
-def statistics_model(statistics: ActorStatistics) -> StatisticsModel:
+def statistics_model(statistics: ActorStatistics) -> ActorFigures:
     """One actor's figures."""
     counts: Mapping[str, int] = attrs.asdict(statistics.counts)
-    return StatisticsModel(
+    return ActorFigures(
         **counts,
         queued=statistics.queued,
         capacity=statistics.capacity,

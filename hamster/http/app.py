@@ -12,13 +12,13 @@ from quart.json.provider import JSONProvider
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from . import errors_ko
-from .bodies import BodyLimits
-from .errors_ko import ErrorTable
-from .gate import Gate
-from .gate_asgi import GatedApp, StoppingSwitch, only_client_gone
-from .incoming import decode_json
-from .problems import HttpProblem, InvalidRequest
+from hamster.http import errors_ko
+from hamster.http.bodies import BodyLimits
+from hamster.http.errors_ko import ErrorTable
+from hamster.http.gate import Gate
+from hamster.http.gate_asgi import GatedApp, StoppingSwitch, only_client_gone
+from hamster.http.incoming import decode_json
+from hamster.http.problems import HttpProblem, InvalidRequest
 
 #: The version of the API, not of the product.
 API_VERSION = "1.0.0"

@@ -10,8 +10,7 @@ import msgspec
 
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import ServiceNotFound, ServiceUnavailable
-
-from .gate import Refused
+from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
 STATUS_TEXT: Mapping[int, str] = {

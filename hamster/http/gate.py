@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from .names import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
+from hamster.http.names import DEFAULT_PORTS, Authority, Origin, parse_authority, parse_origin
 
 Header = tuple[bytes, bytes]
 

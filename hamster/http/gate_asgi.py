@@ -16,11 +16,10 @@ from hypercorn.typing import (
 )
 
 from actors.runtime import CORRELATION
+from hamster.http import errors_ko
+from hamster.http.bodies import BodyFault, BodyLimits, announces_body, discard_body, read_body, replay
+from hamster.http.gate import SAFE_METHODS, Gate, Header, Pass, Preflight, Refusal, RequestHead, Verdict, bare_headers
 from hamster.server import ClientGone
-
-from . import errors_ko
-from .bodies import BodyFault, BodyLimits, announces_body, discard_body, read_body, replay
-from .gate import SAFE_METHODS, Gate, Header, Pass, Preflight, Refusal, RequestHead, Verdict, bare_headers
 
 #: RFC 6455, 7.4.1: the server met something unexpected.
 INTERNAL_ERROR = 1011

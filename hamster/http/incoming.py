@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from . import errors_ko
-from .problems import FieldProblem, HttpProblem, InvalidRequest
+from hamster.http import errors_ko
+from hamster.http.problems import FieldProblem, HttpProblem, InvalidRequest
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from typing import Protocol, TypeVar
 
-from . import errors_ko
-from .problems import FieldProblem, InvalidRequest
+from hamster.http import errors_ko
+from hamster.http.problems import FieldProblem, InvalidRequest
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from . import errors_ko
+from hamster.http import errors_ko
 
 
 @attrs.frozen

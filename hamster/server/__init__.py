@@ -1,7 +1,7 @@
 """How WatchHamster is served: any ASGI application, on Trio, by a server that ends when it is told to."""
 
-from .binding import BACKLOG, LOOPBACKS, bind_sockets
-from .errors import (
+from hamster.server.binding import BACKLOG, LOOPBACKS, bind_sockets
+from hamster.server.errors import (
     AddressInUse,
     AddressNotHere,
     BindError,
@@ -12,9 +12,9 @@ from .errors import (
     StartupFailed,
     UnknownHost,
 )
-from .limits import ServerLimits, ServerStatistics
-from .protocol import ErrorAnswer
-from .server import DEFAULT_GRACE, Server, open_server, plain_error
+from hamster.server.limits import ServerLimits, ServerStatistics
+from hamster.server.protocol import ErrorAnswer
+from hamster.server.server import DEFAULT_GRACE, Server, open_server, plain_error
 
 __all__ = [
     "BACKLOG",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import trio
 
-from .errors import AddressInUse, AddressNotHere, BindError, InvalidPort, PortForbidden, UnknownHost
+from hamster.server.errors import AddressInUse, AddressNotHere, BindError, InvalidPort, PortForbidden, UnknownHost
 
 #: Both, because a browser may resolve the name `localhost` to either.
 LOOPBACKS = ("127.0.0.1", "::1")

@@ -20,11 +20,11 @@ from hypercorn.typing import (
     Scope,
 )
 
-from .errors import ClientGone
-from .exchanges import Exchanges, HttpExchange, WebSocketExchange
-from .limits import ServerLimits
-from .protocol import ErrorAnswer, make_protocol
-from .stream import AcceptedStream
+from hamster.server.errors import ClientGone
+from hamster.server.exchanges import Exchanges, HttpExchange, WebSocketExchange
+from hamster.server.limits import ServerLimits
+from hamster.server.protocol import ErrorAnswer, make_protocol
+from hamster.server.stream import AcceptedStream
 
 #: Bytes taken from a socket at once, as Hypercorn does.
 MAX_RECEIVE = 64 * 1024

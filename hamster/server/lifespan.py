@@ -8,7 +8,7 @@ import logging
 import trio
 from hypercorn.typing import ASGIFramework, ASGIReceiveEvent, ASGISendEvent, LifespanScope, LifespanState
 
-from .errors import StartupFailed
+from hamster.server.errors import StartupFailed
 
 log = logging.getLogger(__name__)
 

@@ -15,15 +15,15 @@ from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
-from .accepting import AcceptLoop
-from .binding import url_of
-from .connection import Connection, Serving, serve_stream
-from .errors import StartupFailed
-from .exchanges import Exchange, Exchanges
-from .lifespan import Lifespan
-from .limits import ServerLimits, ServerStatistics
-from .protocol import ErrorAnswer, Header
-from .stream import AcceptedStream
+from hamster.server.accepting import AcceptLoop
+from hamster.server.binding import url_of
+from hamster.server.connection import Connection, Serving, serve_stream
+from hamster.server.errors import StartupFailed
+from hamster.server.exchanges import Exchange, Exchanges
+from hamster.server.lifespan import Lifespan
+from hamster.server.limits import ServerLimits, ServerStatistics
+from hamster.server.protocol import ErrorAnswer, Header
+from hamster.server.stream import AcceptedStream
 
 #: What a request in progress gets to finish, and a client to answer a close frame.
 DEFAULT_GRACE = 1.0

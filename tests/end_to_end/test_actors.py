@@ -8,7 +8,7 @@ from typing import cast
 import httpx
 import msgspec
 
-from hamster.client import ActorNode
+from hamster.actor_models import ActorNode
 from tests.end_to_end.hamsters import PATIENCE, Hamster, run, service, serving, until
 
 

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from actors.runtime import (
     TRANSITIONS,
     Actor,
+    ActorEnded,
     ActorError,
     ActorState,
     ActorStopped,
     Backoff,
+    Bus,
     ChildSpec,
     KeepOnRestart,
     MailboxOptions,
@@ -250,6 +252,20 @@ async def test_a_start_whose_caller_is_cancelled_leaves_no_child(mock_clock: tri
         assert root.children == ()
         assert ended == ["cleaned up"]
         await root.start(ChildSpec("slow", Slow))
+
+
+async def test_an_actor_that_stops_itself_as_it_starts_has_ended() -> None:
+    class Brief(Actor):
+        async def on_start(self) -> None:
+            self.context.stop()
+
+    bus = Bus()
+    with bus.subscribe(ActorEnded) as ends:
+        async with open_supervisor(bus=bus) as root:
+            brief = await root.start(ChildSpec("brief", Brief, restart=Restart.TRANSIENT))
+            await settle()
+            assert brief.state is ActorState.STOPPED
+            assert ends.receive_nowait() == ActorEnded("root/brief", ActorState.STOPPED)
 
 
 async def test_an_actor_told_to_stop_while_it_starts_does_not_say_that_it_runs(

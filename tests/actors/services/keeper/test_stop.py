@@ -37,6 +37,7 @@ async def test_a_crash_leaves_no_children_sessions_or_daemons(workshop: Workshop
         async with open_keeper() as keeper:
             run = await keeper.start("one", workshop.shell(TREE), story)
             await workshop.until_processes(TREE_SIZE)
+            await run.wait(Phase.RUNNING)
             assert run.status.pid is not None
             os.kill(run.status.pid, signal.SIGSEGV)
             assert (await run.wait()).signal == signal.SIGSEGV
@@ -50,6 +51,7 @@ async def test_what_a_crash_leaves_may_say_goodbye(workshop: Workshop) -> None:
         async with open_keeper() as keeper:
             run = await keeper.start("one", workshop.shell(script), ignore)
             await until(lambda: workshop.log_path.exists() and workshop.log == b"up\n")
+            await run.wait(Phase.RUNNING)
             assert run.status.pid is not None
             os.kill(run.status.pid, signal.SIGKILL)
             await run.wait()
@@ -111,7 +113,7 @@ async def test_a_stopped_process_hears_the_stop(workshop: Workshop) -> None:
         async with open_keeper() as keeper:
             run = await keeper.start("one", workshop.shell(script), ignore)
             await until(lambda: workshop.log_path.exists() and workshop.log == b"up\n")
-            pid = run.status.pid
+            pid = (await run.wait(Phase.RUNNING)).pid  # the log may be ahead of the report that has it
             assert pid is not None
             os.kill(pid, signal.SIGSTOP)
             await until(lambda: state(pid) == "T")
