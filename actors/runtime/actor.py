@@ -46,6 +46,9 @@ class Context:
         self._owned_timers: list[Timer] = []
         self._prune_at = 16
         self._watched: list[ActorCore] = []
+        self._monitoring = object()
+        self._linking = object()
+        """Keys at the actors watched; two, so that monitoring an actor and being linked to it are independent."""
         self.bus = bus
 
     @property
@@ -86,20 +89,15 @@ class Context:
 
         A `Down` that finds the mailbox full becomes a dead letter. It ends with this incarnation.
         """
-        core = ref.core
-        if core.state in ENDED and core.mailbox.closed:
-            self.tell(make(Down(core.path, None, final=True)))
-            return
-        core.monitors[self] = lambda down: void(self.tell(make(down)))
-        self._watched.append(core)
+        self._watch(ref, make, self._monitoring)
 
     def demonitor(self, ref: Ref[Any]) -> None:
         """Hear no more of *ref*."""
-        ref.core.monitors.pop(self, None)
+        ref.core.monitors.pop(self._monitoring, None)
 
     def link(self, ref: Ref[Any]) -> None:
         """Crash this actor with `LinkedActorDown` when an incarnation of *ref* crashes, and not when it is stopped."""
-        self.monitor(ref, _LinkDown)
+        self._watch(ref, _LinkDown, self._linking)
 
     def stop(self) -> None:
         """Stop this actor once what is queued is handled. Only a permanent child is started again."""
@@ -110,8 +108,17 @@ class Context:
         for timer in self._owned_timers:
             timer.cancel()
         for core in self._watched:
-            core.monitors.pop(self, None)
+            core.monitors.pop(self._monitoring, None)
+            core.monitors.pop(self._linking, None)
         self._nursery.cancel_scope.cancel()
+
+    def _watch(self, ref: Ref[Any], make: Callable[[Down], Message[Any, None]], key: object) -> None:
+        core = ref.core
+        if core.state in ENDED and core.mailbox.closed:
+            self.tell(make(Down(core.path, None, final=True)))
+            return
+        core.monitors[key] = lambda down: void(self.tell(make(down)))
+        self._watched.append(core)
 
     def _own(self, timer: Timer) -> Timer:
         self._owned_timers.append(timer)

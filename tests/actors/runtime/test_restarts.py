@@ -84,6 +84,30 @@ async def test_a_monitor_hears_once_of_an_actor_that_waits_for_its_restart_when_
         assert [down.final for down in heard] == [False]
 
 
+async def test_an_actor_can_monitor_the_one_it_is_linked_to() -> None:
+    heard: list[Down] = []
+
+    @attrs.frozen
+    class Heard(Message[object, None]):
+        down: Down
+
+        def deliver(self, to: object) -> None:
+            heard.append(self.down)
+
+    class Watcher(Actor):
+        async def on_start(self) -> None:
+            self.context.monitor(watched, Heard)
+            self.context.link(watched)
+
+    async with open_supervisor() as root:
+        watched = await root.start(ChildSpec("watched", Counter, backoff=NO_DELAY))
+        watcher = await root.start(ChildSpec("watcher", Watcher, backoff=NO_DELAY))
+        watched.tell(Crash())
+        await settle()
+        assert len(heard) == 1
+        assert watcher.statistics().restarts == 1
+
+
 async def test_an_actor_that_stops_itself_while_it_starts_ends_as_one_that_did_later() -> None:
     log: list[str] = []
 
