@@ -253,6 +253,13 @@ class Supervisor:
         except Exception as raised:
             # Whatever it was, it is this supervisor's to decide by: the task itself ends in peace.
             error = raised
+        except BaseExceptionGroup as group:
+            # It crashed while everything here was cancelled: the cancellation passes, the crash ends here.
+            cancelled, crash = group.split(trio.Cancelled)
+            if cancelled is None or (crash is not None and not isinstance(crash, Exception)):
+                raise
+            error = crash
+            raise cancelled from None
         finally:
             child.ended(error)
         self._exited(child, error)

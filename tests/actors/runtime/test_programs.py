@@ -26,6 +26,17 @@ def test_random_programs_break_no_promise(part: int) -> None:
         assert not found, report(program, found)
 
 
+ONCE_BROKEN = (42445,)
+"""Seeds beyond the usual ones that found something: a crash while everything was cancelled left the whole tree."""
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_what_a_program_once_broke_stays_mended(seed: int) -> None:
+    program = generate(seed)
+    found = judge(program)
+    assert not found, report(program, found)
+
+
 def test_a_program_runs_the_same_way_every_time() -> None:
     for seed in range(20):
         first, second = (run(generate(seed)) for _ in range(2))
