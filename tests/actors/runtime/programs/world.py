@@ -348,7 +348,7 @@ class World:
                 continue
             if record.incarnation.broken or life.plan.mailbox.full.value == "drop_oldest":
                 continue
-            due = int((now - record.started_at) / record.plan.interval)
+            due = int((now - record.started_at) / record.plan.interval + 1e-9)  # starts after a jittered delay round
             seen = sum(1 + tick.missed for tick, _ in record.ticks)
             # What is due this very moment may not have fired; a tick without room is told with the next one.
             if not due - 1 - timer.missed <= seen <= due:
