@@ -1,7 +1,5 @@
 """Counts of durations by size: cheap to keep, good enough to say where most of them are."""
 
-from collections.abc import Sequence
-
 import attrs
 
 BUCKETS = 64
@@ -33,8 +31,3 @@ class Latency:
 def bucket(seconds: float) -> int:
     """Where a duration of 0 or more is counted. The mailbox's loop has this written out, for speed."""
     return int(seconds * 1e6).bit_length()
-
-
-def merged(latencies: Sequence[Latency]) -> Latency:
-    """The counts of several together."""
-    return Latency(tuple(map(sum, zip(*(latency.counts for latency in latencies), strict=True))) or (0,) * BUCKETS)

@@ -108,6 +108,28 @@ async def test_a_restarted_watcher_hears_once_not_twice() -> None:
 
 
 @attrs.frozen
+class LookAway(Message[Watcher, None]):
+    ref: Ref[Counter]
+
+    def deliver(self, to: Watcher) -> None:
+        to.context.demonitor(self.ref)
+
+
+async def test_who_stops_watching_hears_no_more() -> None:
+    heard: list[Down] = []
+    async with open_supervisor() as root:
+        watched, watcher = await start_pair(root, heard)
+        watched.tell(Crash())
+        await settle()
+        assert len(heard) == 1
+        await watcher.ask(LookAway(watched))
+        watched.tell(Crash())
+        await settle()
+        assert watched.statistics().restarts == 2
+    assert len(heard) == 1
+
+
+@attrs.frozen
 class Broken(Message[Watcher, None]):
     def deliver(self, to: Watcher) -> None:
         raise RuntimeError("watcher broke")
