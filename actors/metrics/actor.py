@@ -300,6 +300,7 @@ def alert_of(change: Change) -> AlertRaised | AlertCleared:
         "clear": threshold if rule.clear is None else rule.clear,
         "seconds": rule.for_s,
         "what": change.what,
+        "message": rule.message,
     }
     name = f"{figure.name} of {state.target or figure.part or 'the machine'}"
     match change.what:

@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 
 from actors.metrics.records import Sample
 from actors.metrics.usage import Usage
 from actors.services.messages import Board, Health, ServiceView, State, Wanted
 from actors.settings import Figure
+from actors.settings.patterns import names
 
 RESTARTS_SECONDS = 3600.0
 """Over which the figure `restarts` counts."""
@@ -53,7 +53,7 @@ def values(
         return {"": _of_machine(figure, sample)}
     found: dict[str, float | None] = {}
     for service, view in board.items():
-        if not matches(figure.target, view):
+        if not names(figure.target, view.settings):
             continue
         match figure.name:
             case "restarts":
@@ -67,13 +67,6 @@ def values(
                 if view.state in _RUNS and view.settings.kind == "process":
                     found[service] = getattr(usage[service], name) if service in usage else None
     return found
-
-
-def matches(pattern: str, view: ServiceView) -> bool:
-    """Whether *pattern*, an id, a pattern of ids or `tag:NAME`, names the service; an id of several names them all."""
-    if pattern.startswith("tag:"):
-        return pattern.removeprefix("tag:") in view.settings.tags
-    return fnmatchcase(view.id, pattern) or pattern == view.settings.instance_of
 
 
 def is_down(view: ServiceView) -> bool:

@@ -40,6 +40,7 @@ class Rule:
         clear: Clears when the figure is beyond this, on the good side; in between it stays as it is. None: when it is
             back within the threshold.
         clear_for_s: ... for that many seconds; 0 clears with the first.
+        message: What people read instead of our own sentence.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Rule:
     for_s: float = 60.0
     clear: float | None = None
     clear_for_s: float = 60.0
+    message: str | None = None
 
     def breached(self, value: float) -> bool:
         """Whether *value* is beyond the threshold."""
@@ -80,6 +82,7 @@ def rules_of(settings: Mapping[str, AlertRule]) -> tuple[Rule, ...]:
                     for_s=rule.for_,
                     clear=rule.clear,
                     clear_for_s=rule.clear_for,
+                    message=rule.message,
                 )
             )
     return tuple(found)

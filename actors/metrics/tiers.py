@@ -6,6 +6,7 @@ a clock that jumps to next year and back costs the few rows written there, never
 that went back lives through again holds the samples of both.
 """
 
+import logging
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +15,20 @@ from itertools import pairwise
 from typing import cast
 
 import attrs
+import trio
 
 from actors.metrics.records import FIGURES, Point, Sample
-from actors.store_file import Migrations
+from actors.store import Migrations, Store, StoreError
+
+log = logging.getLogger("actors.metrics")
 
 MAX_SAMPLES = 20_000
 """Samples kept at most; as many as `[metrics]` allows in memory."""
 BUDGET_BYTES = 24 * 1024 * 1024
 """What all of it takes at most on the disk, with every row of every tier there and as wide as can be."""
+
+LOAD_SECONDS = 2.0
+"""How long the start waits for the samples of before: the services wait for it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,12 +68,12 @@ _NUMBERS = (
     "processes",
 )
 _COLUMNS = (*_TEXTS, *_NUMBERS)
-_PARTS = [(figure, f"{figure}_n", f"{figure}_sum", f"{figure}_low", f"{figure}_high") for figure in FIGURES]
+PARTS = [(figure, f"{figure}_n", f"{figure}_sum", f"{figure}_low", f"{figure}_high") for figure in FIGURES]
 
 
 def _tier_table(tier: Tier) -> str:
     columns = ", ".join(
-        f"{n} INTEGER NOT NULL, {total} REAL, {low} REAL, {high} REAL" for _, n, total, low, high in _PARTS
+        f"{n} INTEGER NOT NULL, {total} REAL, {low} REAL, {high} REAL" for _, n, total, low, high in PARTS
     )
     return (
         f"CREATE TABLE {tier.name} (number INTEGER PRIMARY KEY, bucket INTEGER NOT NULL UNIQUE, "
@@ -113,6 +120,18 @@ def load(connection: sqlite3.Connection, limit: int) -> list[Sample]:
     return [_sample(row) for row in reversed(rows)]
 
 
+async def load_newest(store: Store, limit: int) -> list[Sample]:
+    """As `load`, for the event loop; nothing where the store cannot say, or not within `LOAD_SECONDS`."""
+    with trio.move_on_after(LOAD_SECONDS):
+        try:
+            return await store.read(lambda connection: load(connection, limit))
+        except StoreError as error:
+            log.error("metrics.history_not_loaded error=%s next=begin_with_none", error)
+            return []
+    log.error("metrics.history_not_loaded error=no_answer_in_time seconds=%g next=begin_with_none", LOAD_SECONDS)
+    return []
+
+
 def clear(connection: sqlite3.Connection) -> None:
     """Forget everything."""
     for table in ("metric_samples", *(tier.name for tier in TIERS)):
@@ -132,7 +151,7 @@ def chart(connection: sqlite3.Connection, tier: Tier, start: datetime, end: date
     Returns:
         Oldest first. A stretch without rows is no point, and the next one is marked as behind a gap.
     """
-    sums = ", ".join(f"sum({n}), sum({total}), min({low}), max({high})" for _, n, total, low, high in _PARTS)
+    sums = ", ".join(f"sum({n}), sum({total}), min({low}), max({high})" for _, n, total, low, high in PARTS)
     per_point = width // tier.seconds
     rows = connection.execute(
         # Floor division, also for what is before 1970.
@@ -141,7 +160,7 @@ def chart(connection: sqlite3.Connection, tier: Tier, start: datetime, end: date
         {"per": per_point, "first": _bucket(start, tier.seconds), "last": _bucket(end, tier.seconds)},
     ).fetchall()
     gaps = [False, *(later[2] - earlier[3] > 1 for earlier, later in pairwise(rows))]
-    return [_point(row, width, start, after_gap=gap) for row, gap in zip(rows, gaps, strict=True)]
+    return [_point(row, width, start, after_gap=gap) for row, gap in zip(rows, gaps, strict=False)]
 
 
 def _point(row: tuple[float, ...], width: int, start: datetime, *, after_gap: bool) -> Point:
@@ -179,14 +198,14 @@ def _add(connection: sqlite3.Connection, tier: Tier, bucket: int, samples: Seque
     for figure in FIGURES:
         known: list[float] = [value for sample in samples if (value := getattr(sample, figure)) is not None]
         values += [len(known), sum(known), min(known), max(known)] if known else [0, None, None, None]
-    names = ["bucket", "samples", *(name for part in _PARTS for name in part[1:])]
+    names = ["bucket", "samples", *(name for part in PARTS for name in part[1:])]
     # min() and max() of two values are NULL where one is: the other counts then.
     merged = ", ".join(
         f"{n} = {n} + excluded.{n}, "
         f"{total} = coalesce({total} + excluded.{total}, {total}, excluded.{total}), "
         f"{low} = coalesce(min({low}, excluded.{low}), {low}, excluded.{low}), "
         f"{high} = coalesce(max({high}, excluded.{high}), {high}, excluded.{high})"
-        for _, n, total, low, high in _PARTS
+        for _, n, total, low, high in PARTS
     )
     connection.execute(
         f"INSERT INTO {tier.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608

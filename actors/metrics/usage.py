@@ -93,10 +93,6 @@ class ProcessUsage:
         Returns:
             By service id; a service whose process is gone is not in it.
         """
-        if not pids:
-            # Nobody asks: the table, which costs most of a sample, is not read.
-            self._at, self._own, self._totals = None, {}, {}
-            return {}
         at = self._clock()
         rows = {row.pid: row for row in self._table()}
         families = Families(rows.values())
