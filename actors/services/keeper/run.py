@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import socket
+from base64 import b64encode
 from collections.abc import Callable
 from enum import Enum
 from signal import valid_signals
@@ -25,8 +26,11 @@ ANSWER_BOUND = 2.0
 # Seconds between two requests to the keeper to kill such a holder.
 FORCE_ROUND = 1.0
 
-# Bytes of commands that may wait for a holder that does not read. A command takes about 50.
-COMMANDS_BOUND = 64 * 1024
+# Bytes of input that the service's stdin did not take yet.
+INPUT_BOUND = 64 * 1024
+
+# Bytes of commands that may wait for a holder that does not read: input as base64, and a thousand others.
+COMMANDS_BOUND = 2 * INPUT_BOUND + 64 * 1024
 
 _READ = 64 * 1024
 
@@ -63,6 +67,18 @@ class RunStatus:
     """Why the log could not be written last; None once it can."""
     started_at: float | None = None
     exited_at: float | None = None
+    ready_at: float | None = None
+    """When it said READY=1 last; None before, and while it reloads."""
+    status_text: str | None = None
+    """Its last STATUS=, at most 512 characters of it."""
+    watchdog_at: float | None = None
+    """When it said WATCHDOG=1 last."""
+    reloading: bool = False
+    """It said RELOADING=1, and not yet READY=1 again."""
+    stopping: bool = False
+    """It said STOPPING=1."""
+    rotations: int = 0
+    """How often its log was rotated in this run."""
 
 
 class _Report(msgspec.Struct, tag_field="told"):
@@ -137,6 +153,9 @@ class Run:
         self._outbox = bytearray(spec)
         self._commands_bound = len(spec) + COMMANDS_BOUND
         self._more_to_write = trio.Event()
+        self._input_sent = 0
+        self._input_taken = 0
+        self._input_closed = False
         self._failure: str | None = None
         self._force_at = math.inf
         self._patience = trio.CancelScope()
@@ -169,6 +188,27 @@ class Run:
     def signal(self, number: int) -> None:
         """Send a signal to the main process alone."""
         self._command(wire.SIGNAL, signal=_checked(number))
+
+    def send_input(self, data: bytes) -> bool:
+        """Write *data* to its stdin, which the spec made a pipe. Never waits.
+
+        Returns:
+            Whether it was taken; False, and nothing of it was, while more than `INPUT_BOUND` bytes would wait for
+            the service to read, and after `close_input` or the end.
+        """
+        if self._input_closed or self.status.phase in (Phase.EXITED, Phase.EMPTY):
+            return False
+        if self._input_sent - self._input_taken + len(data) > INPUT_BOUND:
+            return False
+        if not self._command(wire.INPUT, stdin=data):
+            return False
+        self._input_sent += len(data)
+        return True
+
+    def close_input(self) -> None:
+        """End its stdin, once it has read what was sent before."""
+        if not self._input_closed:
+            self._input_closed = self._command(wire.CLOSE_INPUT)
 
     async def wait(self, *phases: Phase) -> RunStatus:
         """Wait until it is in one of *phases*, or at its end, which is final.
@@ -205,17 +245,19 @@ class Run:
 
     # -- commands
 
-    def _command(self, do: str, *, signal: int = 0, grace: float = 0.0) -> None:
+    def _command(self, do: str, *, signal: int = 0, grace: float = 0.0, stdin: bytes = b"") -> bool:
+        """Hand it over; False when it was dropped."""
         if self.status.phase is Phase.EMPTY:
-            return
-        text = wire.line({"do": do, "signal": signal, "grace": grace})
+            return False
+        text = wire.line({"do": do, "signal": signal, "grace": grace, "input": b64encode(stdin).decode("ascii")})
         if len(self._outbox) + len(text) > self._commands_bound:
             if not self.commands_dropped:  # the first tells it all
                 _log.warning("run.command_dropped name=%s command=%s next=count", self.name, do)
             self.commands_dropped += 1
-            return
+            return False
         self._outbox += text
         self._flush()
+        return True
 
     def _flush(self) -> None:
         """Write what the socket takes now; `_write` sees to the rest."""

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypedDict
 
+    class RotationLine(TypedDict):
+        """When the log is rotated; see `spec.Rotation`."""
+
+        max_bytes: int | None
+        max_age: float | None
+        keep: int
+        compress: bool
+        budget: int | None
+
     class SpecLine(TypedDict):
         """The first line to a holder. Paths are absolute; *grace* is in seconds."""
 
@@ -26,13 +35,23 @@ if TYPE_CHECKING:
         cwd: str
         log_path: str
         grace: float
+        user: str | None
+        group: str | None
+        umask: int | None
+        nice: int | None
+        limits: dict[str, int]
+        stdin: str
+        notify: bool
+        watchdog: float | None
+        rotation: RotationLine
 
     class CommandLine(TypedDict):
-        """Every later line to a holder: `do` is one of the words below; unused numbers are 0."""
+        """Every later line to a holder: `do` is one of the words below; what it does not use is 0 or empty."""
 
         do: str
         signal: int
         grace: float
+        input: str  # base64
 
 
 # What was said, the run's number, and a value (only `DIED` has one: the holder's wait status).
@@ -44,6 +63,8 @@ DIED = 3  # keeper to us: that holder died without saying empty, and nothing of 
 STOP = "stop"
 KILL = "kill"
 SIGNAL = "signal"
+INPUT = "input"
+CLOSE_INPUT = "close_input"
 
 
 def line(record: Mapping[str, object]) -> bytes:
