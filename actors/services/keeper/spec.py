@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import marshal
 import math
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,11 +14,6 @@ from typing import Any, Literal
 import attrs
 
 from . import wire
-
-# Bytes of one spec on its way to a holder. The kernel takes about 6 MiB of arguments and environment at the
-# very most.
-SPEC_LIMIT = 16 * 1024 * 1024
-
 
 # What can be limited: the names of setrlimit(2) without their RLIMIT_, in lower case.
 LIMITS = frozenset({"nofile", "nproc", "core", "fsize", "as", "cpu", "stack", "memlock", "data"})
@@ -120,7 +118,17 @@ class Rotation:
     compress: bool = True
     """Compress archives but the latest: `<log>.2.gz`."""
     budget: int | None = attrs.field(default=None, validator=attrs.validators.optional(_check_rotation))
-    """Bytes of the log and its archives together; the oldest archives go first."""
+    """Bytes of the log and its archives together; the oldest archives go first, also when the disk is full."""
+
+    def record(self) -> wire.RotationRecord:
+        """As a holder reads it."""
+        return {
+            "max_bytes": self.max_bytes,
+            "max_age": self.max_age,
+            "keep": self.keep,
+            "compress": self.compress,
+            "budget": self.budget,
+        }
 
 
 @attrs.frozen
@@ -160,18 +168,18 @@ class ProcessSpec:
     rotation: Rotation = Rotation()
     """Of the log."""
 
-    def line(self) -> bytes:
+    def packed(self) -> bytes:
         """As a holder reads it.
 
         Raises:
-            InvalidSpec: Too large to be a command at all.
+            InvalidSpec: Too large to be a command at all, or not text that the machine's encoding has.
         """
-        text = wire.line(
-            {
-                "argv": list(self.argv),
-                "env": dict(self.env),
-                "cwd": str(Path(self.cwd or ".").absolute()),
-                "log_path": str(Path(self.log_path).absolute()),
+        try:
+            record: wire.SpecRecord = {
+                "argv": [os.fsencode(word) for word in self.argv],
+                "env": {os.fsencode(key): os.fsencode(value) for key, value in self.env.items()},
+                "cwd": os.fsencode(Path(self.cwd or ".").absolute()),
+                "log_path": os.fsencode(Path(self.log_path).absolute()),
                 "grace": self.grace,
                 "user": self.user,
                 "group": self.group,
@@ -181,9 +189,12 @@ class ProcessSpec:
                 "stdin": self.stdin,
                 "notify": self.notify,
                 "watchdog": self.watchdog,
-                "rotation": attrs.asdict(self.rotation),
+                "rotation": self.rotation.record(),
             }
-        )
-        if len(text) > SPEC_LIMIT:
-            raise InvalidSpec("argv", f"{len(text)} bytes with its environment", f"at most {SPEC_LIMIT}")
-        return text
+        except UnicodeEncodeError as error:
+            expected = f"text that {sys.getfilesystemencoding()} can encode, in arguments, environment and paths"
+            raise InvalidSpec("argv", error.object[error.start : error.end], expected) from error
+        packed = marshal.dumps(dict(record))  # a record's type is unknown to marshal's
+        if len(packed) > wire.FRAME_LIMIT:
+            raise InvalidSpec("argv", f"{len(packed)} bytes with its environment", f"at most {wire.FRAME_LIMIT}")
+        return packed

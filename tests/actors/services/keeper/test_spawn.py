@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import errno
-import json
+import marshal
 
 import pytest
 import trio
@@ -74,11 +74,11 @@ async def test_a_relative_program_is_found_in_the_working_directory(workshop: Wo
     assert workshop.log == b"here\n"
 
 
-@pytest.mark.parametrize("step", ["prepare", "cwd", "exec"])
+@pytest.mark.parametrize("step", ["prepare", "nice", "user", "no user", "no group", "limits", "cwd", "exec"])
 def test_every_failure_has_a_sentence(step: str) -> None:
     for number in errno.errorcode:
-        spec = json.loads(ProcessSpec(argv=("program",), env={}, cwd="/", log_path="/log", grace=1.0).line())
-        code, sentence = explain(f"{step} {number}".encode(), spec)
+        spec = marshal.loads(ProcessSpec(argv=("program",), env={}, cwd="/", log_path="/log", grace=1.0).packed())  # noqa: S302  our own
+        code, sentence = explain(f"{step},{number}".encode(), spec)
         assert code == number
         assert "'program'" in sentence
         assert "; " in sentence

@@ -55,7 +55,7 @@ def test_a_rotation_that_cannot_be_is_refused_by_name(field: str, value: object)
 def test_a_spec_larger_than_any_command_is_refused_before_it_is_sent() -> None:
     huge = attrs.evolve(GOOD, env={"A": "x" * 17_000_000})
     with pytest.raises(InvalidSpec, match="at most"):
-        huge.line()
+        huge.packed()
 
 
 def test_the_environment_does_not_show_when_a_spec_is_printed() -> None:
