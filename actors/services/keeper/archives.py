@@ -103,16 +103,22 @@ class Archives:
         if not waiting:
             return
         number = min(waiting)
+        try:
+            # Opened here: by the time that the child gets to it, another file may have its name.
+            source = os.open(self._name(number), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return  # somebody took it away
         holder = os.getpid()
         signals.pthread_sigmask(signals.SIG_BLOCK, NOTED)
         try:
             pid = os.fork()
             if pid == 0:
-                _pack(self._name(number), self._part, holder)
+                _pack(source, self._part, holder)
         except OSError:
             return  # it stays as large as it is until the next rotation
         finally:
             signals.pthread_sigmask(signals.SIG_UNBLOCK, NOTED)
+            os.close(source)
         self._worker, self._packing = pid, number
 
     def packed(self, status: int) -> None:
@@ -196,8 +202,8 @@ def _unlink(path: bytes) -> None:
         return  # it is gone, or stays: there is nobody to ask
 
 
-def _pack(source: bytes, target: bytes, holder: int) -> NoReturn:
-    """In the child: compress *source* into *target*, and end; with 0 when all of it is on disk."""
+def _pack(source: int, target: bytes, holder: int) -> NoReturn:
+    """In the child: compress the open *source* into *target*, and end; with 0 when all of it is on disk."""
     status = 1
     try:
         kernel.die_with_parent(signals.SIGKILL)
@@ -205,7 +211,8 @@ def _pack(source: bytes, target: bytes, holder: int) -> NoReturn:
             signals.signal(number, signals.SIG_DFL)
         signals.pthread_sigmask(signals.SIG_UNBLOCK, NOTED)
         if os.getppid() == holder:
-            os.closerange(3, _HIGHEST_FD)
+            os.closerange(3, source)
+            os.closerange(source + 1, _HIGHEST_FD)
             os.nice(_LEAST_URGENT)
             kernel.name_process(b"hamster-gzip")
             _compress(source, target)
@@ -216,14 +223,13 @@ def _pack(source: bytes, target: bytes, holder: int) -> NoReturn:
         os._exit(status)
 
 
-def _compress(source: bytes, target: bytes) -> None:
+def _compress(source: int, target: bytes) -> None:
     import zlib
 
-    read_fd = os.open(source, os.O_RDONLY)
-    mode = os.fstat(read_fd).st_mode & 0o777
+    mode = os.fstat(source).st_mode & 0o777
     write_fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     packer = zlib.compressobj(wbits=31)  # with the head and tail of gzip
-    while piece := os.read(read_fd, _SLICE):
+    while piece := os.read(source, _SLICE):
         _write(write_fd, packer.compress(piece))
     _write(write_fd, packer.flush())
     os.fsync(write_fd)  # or a crash of the machine could leave neither
