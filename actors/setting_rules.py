@@ -7,14 +7,18 @@ value that breaks its rule cannot exist.
 
 import difflib
 import enum
+import math
 import re
 import shlex
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import TypeAlias, TypeGuard, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import attrs
+from cronsim import CronSim, CronSimError
 
 WEEK = 604_800.0  # seconds; longest duration: a typing slip shows, and poll() takes at most 24 days
 SHOWN = 60  # characters of a wrong value in a message: enough to recognise it, little enough for one line
@@ -84,8 +88,13 @@ def problems(cls: type[attrs.AttrsInstance], values: Mapping[str, object]) -> li
             wrong = [attrs.evolve(p, path=(), got=Nothing.MISSING) for p in rule(Nothing.MISSING)[:1]]
         else:
             wrong = []
-        found += [with_advice(p, field.default).within(field.name) for p in wrong]
+        found += [with_advice(p, field.default).within(key_of(field.name)) for p in wrong]
     return found
+
+
+def key_of(field: str) -> str:
+    """The key that a field is written as: its name, without the underscore that makes `for_` no word of Python."""
+    return field.removesuffix("_")
 
 
 def require(settings: attrs.AttrsInstance, conflicts: Callable[[], Sequence[SettingProblem]] = list) -> None:
@@ -168,6 +177,12 @@ def seconds(least: float = 0.0, most: float = WEEK) -> Rule:
 def count(least: int, most: int) -> Rule:
     """A whole number, *least* to *most*, both allowed."""
     return _number("a whole number", least, most, whole=True)
+
+
+def number(value: object) -> list[SettingProblem]:
+    """A number that is one."""
+    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return [] if right else [SettingProblem((), value, "a number")]
 
 
 def _number(noun: str, least: float, most: float, *, whole: bool) -> Rule:
@@ -295,3 +310,104 @@ def zone_name(value: object) -> list[SettingProblem]:
         # OSError: a directory of zones ("Asia") opens as one.
         return [SettingProblem((), value, expected, did_you_mean(value, available_timezones()))]
     return []
+
+
+def some(rule: Rule, expected: str) -> Rule:
+    """A list that is not empty, whose every item *rule* allows; *expected* names such a list."""
+
+    def listed(value: object) -> list[SettingProblem]:
+        if not is_list(value) or not value:
+            return [SettingProblem((), value, expected)]
+        return [p for item in value for p in rule(item)]
+
+    return listed
+
+
+def byte_size(least: int) -> Rule:
+    """A whole number of bytes, *least* or more; text such as "64M" has been turned into one before."""
+
+    def rule(value: object) -> list[SettingProblem]:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return []
+        return [SettingProblem((), value, f'bytes, {least:,} or more, or text like "64M"')]
+
+    return rule
+
+
+def resource_limits(names: Collection[str]) -> Rule:
+    """A table of limits of setrlimit(2) and numbers, -1 or "unlimited" for none."""
+
+    def rule(value: object) -> list[SettingProblem]:
+        if not isinstance(value, Mapping):
+            return [SettingProblem((), value, "a table of limits, like { nofile = 4096 }")]
+        found: list[SettingProblem] = []
+        for name, limit in cast("Mapping[str, object]", value).items():
+            if name not in names:
+                expected = "one of " + ", ".join(names)
+                found.append(
+                    SettingProblem((name,), Nothing.UNKNOWN, expected, did_you_mean(name, names) or "remove it")
+                )
+            elif limit != "unlimited" and (not isinstance(limit, int) or isinstance(limit, bool) or limit < -1):
+                found.append(SettingProblem((name,), limit, 'a whole number of 0 or more, or "unlimited"', "change it"))
+        return found
+
+    return rule
+
+
+def cron_expression(value: object) -> list[SettingProblem]:
+    """Five fields as cron has them: minute, hour, day of month, month, day of week."""
+    expected = 'a cron expression of five fields, like "30 3 * * *"'
+    if not isinstance(value, str):
+        return [SettingProblem((), value, expected)]
+    try:
+        CronSim(value, datetime(2000, 1, 1))  # noqa: DTZ001 - only read, never compared
+    except CronSimError as error:
+        return [SettingProblem((), value, expected, str(error).lower())]
+    return []
+
+
+def expression(value: object) -> list[SettingProblem]:
+    """A regular expression."""
+    if not isinstance(value, str) or not value:
+        return [SettingProblem((), value, "a regular expression that is not empty")]
+    try:
+        re.compile(value)
+    except re.error as error:
+        return [SettingProblem((), value, "a regular expression", str(error))]
+    return []
+
+
+def http_address(value: object) -> list[SettingProblem]:
+    """An address of http or https with a host."""
+    expected = 'an address like "https://example.com/"'
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        return [SettingProblem((), value, expected)]
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        right = False
+    return [] if right else [SettingProblem((), value, expected)]
+
+
+def host_and_port(value: object) -> list[SettingProblem]:
+    """`host:port`, an IPv6 address in brackets."""
+    expected = 'a host and a port, like "127.0.0.1:5432" or "[::1]:5432"'
+    found = re.fullmatch(r"(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})", value) if isinstance(value, str) else None
+    return [] if found and 1 <= int(found[1]) <= 65535 else [SettingProblem((), value, expected)]
+
+
+def status_codes(value: object) -> list[SettingProblem]:
+    """A list of HTTP status codes and ranges of them."""
+    expected = 'a list of status codes and ranges, like [200, "300-399"]'
+    if not is_list(value) or not value:
+        return [SettingProblem((), value, expected)]
+    return [SettingProblem((), item, expected) for item in value if not _is_status(item)]
+
+
+def _is_status(item: object) -> bool:
+    if isinstance(item, int) and not isinstance(item, bool):
+        return 100 <= item <= 599
+    if not isinstance(item, str) or not (found := re.fullmatch(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?", item)):
+        return False
+    return found[2] is None or int(found[1]) <= int(found[2])

@@ -30,6 +30,8 @@ from actors.runtime.groups import unwrapping
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
+from actors.store import Migrations, Store, open_store
+from actors.webhooks import messages as webhooks
 
 log = logging.getLogger("actors.system")
 
@@ -44,6 +46,10 @@ DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 
 SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
+
+
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS,)
+"""The tables of every domain."""
 
 
 @attrs.frozen
@@ -65,11 +71,13 @@ class System:
         bus: Bus,
         root: Supervisor,
         keeper: Keeper,
+        store: Store,
         services: Services,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
         self.bus = bus
+        self.store = store
         self.services = services
         self.metrics = metrics
         self._root = root
@@ -118,6 +126,7 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
 
     Raises:
         OSError: The data directory cannot be made.
+        StoreError: The database cannot be used; a later version wrote it, or the disk does not let us.
     """
     await trio.to_thread.run_sync(_make_directories, settings.logs_dir)
     life = _Life()
@@ -159,13 +168,14 @@ async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
     bus = Bus()
     with trio.CancelScope(shield=True):
         async with (
+            open_store(settings.database, bus, MIGRATIONS) as store,
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             services = Services(settings.services, bus)
             metrics = await _open_metrics(root, settings, services, bus)
             await _open_services(root, settings, services, keeper, random)
-            life.made = System(settings, bus, root, keeper, services, metrics)
+            life.made = System(settings, bus, root, keeper, store, services, metrics)
             life.open.set()
             await life.leave.wait()
 

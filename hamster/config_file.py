@@ -8,7 +8,8 @@ from typing import TypeVar, cast
 
 import attrs
 
-from actors.setting_rules import Nothing, SettingProblem, SettingsError, did_you_mean, dotted, problems
+from actors.setting_rules import SettingProblem, dotted
+from actors.setting_tables import read_table, unknown_keys
 from hamster.toml_lines import TomlLines
 
 LARGEST = 1024 * 1024  # bytes; ten thousand services fit, and a log given by mistake is not read to its end
@@ -84,35 +85,15 @@ class ConfigFile:
 
     def known(self, table: Mapping[str, object], at: Sequence[str], keys: Collection[str], owner: str) -> None:
         """Every key of *table* is one of *keys*, or a mistake; *owner* says whose keys they are."""
-        for key in table:
-            if key not in keys:
-                advice = did_you_mean(key, keys) or "remove it"
-                self.wrong(SettingProblem((*at, key), Nothing.UNKNOWN, f"a key of {owner}", advice))
-
-    def check(self, cls: type[attrs.AttrsInstance], values: Mapping[str, object], at: Sequence[str]) -> bool:
-        """Whether *values* may be the fields of *cls*; what is wrong with them is noted."""
-        found = problems(cls, values)
-        for problem in found:
+        for problem in unknown_keys(table, keys, owner):
             self.wrong(problem.within(*at))
-        return not found
-
-    def settings(self, cls: type[S], values: Mapping[str, object], at: Sequence[str]) -> S | None:
-        """*values* as a *cls*; None when something is wrong with them, which is noted."""
-        if not self.check(cls, values, at):
-            return None
-        try:
-            return cls(**values)
-        except SettingsError as error:
-            for problem in error.problems:
-                self.wrong(problem.within(*at))
-            return None
 
     def section(self, cls: type[S], name: str) -> S | None:
         """The top-level table *name*, whose keys are the fields of *cls*."""
-        table = self.table(name)
-        keys = field_names(cls)
-        self.known(table, (name,), keys, f"[{name}]")
-        return self.settings(cls, {k: v for k, v in table.items() if k in keys}, (name,))
+        settings, found = read_table(cls, self.table(name), f"[{name}]")
+        for problem in found:
+            self.wrong(problem.within(name))
+        return settings
 
     def refuse_if_wrong(self) -> None:
         """
@@ -121,11 +102,6 @@ class ConfigFile:
         """
         if self.problems:
             raise ConfigError(sorted(self.problems, key=lambda problem: problem.line or 0))
-
-
-def field_names(cls: type[attrs.AttrsInstance]) -> tuple[str, ...]:
-    """The names of *cls*'s fields, in order."""
-    return tuple(field.name for field in attrs.fields(cls))
 
 
 def _text(path: Path) -> str:

@@ -4,88 +4,125 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar, cast
 
 import attrs
 
 from actors import setting_rules as rules
-from actors.setting_rules import Nothing, SettingProblem, did_you_mean, problems, shown, with_advice
-from actors.settings import KINDS, ProcessOptions, ServiceSettings
-from hamster.config_file import ConfigFile, field_names
+from actors.setting_rules import Nothing, SettingProblem, with_advice
+from actors.setting_tables import field_names, read_table
+from actors.settings import KINDS, MONITORS, ProcessOptions, ServiceSettings, dependency_problems
+from hamster.config_file import ConfigFile
 from hamster.defaults import contract_services
 
 # Keys of every kind; the rest belongs to the kind. `id` is the table's name.
-COMMON = ("name", "description", "kind", "autostart")
+COMMON = ("name", "description", "kind", "autostart", "tags", "depends_on", "log")
 ENABLED = "enabled"
+PATHS = frozenset({"ca_file", "cwd", "env_files", "paths", "root"})
+"""Keys of the kinds whose values are paths, relative to the file's own directory."""
+
+Options = TypeVar("Options", bound=attrs.AttrsInstance)
 
 
 def read_services(file: ConfigFile) -> tuple[ServiceSettings, ...]:
     """The contract's services, then the file's own, in its order; mistakes are noted in *file*."""
     services = {service.id: service for service in contract_services()}
+    complete = True
     for id_ in file.table("services"):
         at = ("services", id_)
         table = dict(file.table(*at))
         enabled = table.pop(ENABLED, True)
         for problem in rules.flag(enabled):
             file.wrong(with_advice(problem, default=True).within(*at, ENABLED))
-        service = _service(file, id_, table, services.get(id_))
+        service, problems = read_service(id_, table, services.get(id_))
+        for problem in problems:
+            file.wrong(problem.within("services"))
+        complete = complete and not problems
         if service is None or not enabled:
             services.pop(id_, None)
         else:
-            services[id_] = service
+            services[id_] = _placed(file, service)
+    if complete:  # who waits for a service that could not be read says nothing
+        for problem in dependency_problems(tuple(services.values())):
+            file.wrong(problem.within("services"))
     return tuple(services.values())
 
 
-def _service(
-    file: ConfigFile, id_: str, table: Mapping[str, object], default: ServiceSettings | None
-) -> ServiceSettings | None:
-    """One table as a service, None when it cannot be one; *default* is the contract's service of this id."""
-    at = ("services", id_)
-    common: dict[str, object] = {k: v for k, v in table.items() if k in COMMON}
-    own = {k: v for k, v in table.items() if k not in COMMON}
+def read_service(
+    id_: str, table: Mapping[str, object], default: ServiceSettings | None = None
+) -> tuple[ServiceSettings | None, list[SettingProblem]]:
+    """One table as a service, the keys of every kind beside those of its own.
+
+    Args:
+        id_: The table's name.
+        table: The keys, without `enabled`.
+        default: A service of this id that the table changes key by key.
+
+    Returns:
+        None and everything that is wrong, with paths that begin with the id; or the service and nothing.
+    """
+    common = {key: value for key, value in table.items() if key in COMMON}
+    own = {key: value for key, value in table.items() if key not in COMMON}
     if default is not None:
         common = {"name": default.name, "description": default.description, "kind": default.kind} | common
         if common["kind"] == default.kind:
             common.setdefault("autostart", default.autostart)
-    usable = _check_common(file, id_, common)
     kind = common.get("kind", "process")
-    if kind not in KINDS:  # noted; whose keys the others are cannot be known
-        return None
-    if kind == "process":
-        process = _process(file, own, at)
-        own_part: dict[str, object] = {"process": process}
-        usable = usable and process is not None
-    else:
-        _look_at_options(file, at, own, common, new=default is None)
-        own_part = {"options": own}
-    return file.settings(ServiceSettings, {"id": id_, **common, **own_part}, at) if usable else None
+    if kind not in KINDS:  # whose keys the others are cannot be known
+        _, found = read_table(ServiceSettings, common, "a service", also={"id": id_})
+        return None, [problem.within(id_) for problem in found]
+    cls = ProcessOptions if kind == "process" else MONITORS[cast("str", kind)]
+    part, found = read_table(cls, own, f"a service of kind {rules.shown(kind)}")
+    found = [_offer_common(problem, cls) for problem in found]
+    owner = "process" if kind == "process" else "monitor"
+    stand_in = {owner: part} if part is not None else {}
+    service, wrong = read_table(ServiceSettings, common, "a service", also={"id": id_, **stand_in})
+    found += [p for p in wrong if p.path != ("process",) or part is not None]
+    placed = [attrs.evolve(p, path=(), got=Nothing.NO_ID) if p.path == ("id",) else p for p in found]
+    placed = [
+        attrs.evolve(p, advice="rename the table") if p.got is Nothing.NO_ID and not p.path else p for p in placed
+    ]
+    return (None if placed else service), [problem.within(id_) for problem in placed]
 
 
-def _check_common(file: ConfigFile, id_: str, common: Mapping[str, object]) -> bool:
-    found = problems(ServiceSettings, {"id": id_, **common})
-    for problem in found:
-        if problem.path == ("id",):
-            problem = SettingProblem((), Nothing.NO_ID, problem.expected, "rename the table")
-        file.wrong(problem.within("services", id_))
-    return not found
+def _offer_common(problem: SettingProblem, cls: type[attrs.AttrsInstance]) -> SettingProblem:
+    """A mistyped key of every kind is looked for among those, too."""
+    if problem.got is not Nothing.UNKNOWN or len(problem.path) != 1:
+        return problem
+    near = rules.did_you_mean(problem.path[0], (*COMMON, ENABLED, *field_names(cls)))
+    return attrs.evolve(problem, advice=near or "remove it")
 
 
-def _process(file: ConfigFile, own: Mapping[str, object], at: tuple[str, ...]) -> ProcessOptions | None:
-    keys = field_names(ProcessOptions)
-    file.known(own, at, (*COMMON, ENABLED, *keys), 'a service of kind "process"')
-    process = file.settings(ProcessOptions, {k: v for k, v in own.items() if k in keys}, at)
-    if process is None:
-        return None
-    if process.cwd is not None:
-        process = attrs.evolve(process, cwd=str(file.path.absolute().parent / process.cwd))
-        if not Path(process.cwd or "").is_dir():
-            expected = "a directory that exists"
-            file.warn(SettingProblem((*at, "cwd"), process.cwd, expected, "create it, or the service cannot start"))
-    program = process.command[0]
+def _placed(file: ConfigFile, service: ServiceSettings) -> ServiceSettings:
+    """*service* with its relative paths made relative to the file; what looks wrong is warned of."""
+    if service.process is None:
+        monitor = _from_file(service.monitor, file) if service.monitor is not None else None
+        return attrs.evolve(service, monitor=monitor)
+    process = _from_file(service.process, file)
+    at = ("services", service.id)
+    if process.cwd is not None and not Path(process.cwd).is_dir():
+        expected = "a directory that exists"
+        file.warn(SettingProblem((*at, "cwd"), process.cwd, expected, "create it, or the service cannot start"))
     if not program_exists(process):
         expected = "a program that can be run"
         advice = "install it, or give its full path, or the service cannot start"
-        file.warn(SettingProblem((*at, "command"), program, expected, advice))
-    return process
+        file.warn(SettingProblem((*at, "command"), process.command[0], expected, advice))
+    return attrs.evolve(service, process=process)
+
+
+def _from_file(options: Options, file: ConfigFile) -> Options:
+    """*options* with every relative path in them, as `PATHS` names them, made relative to the file's directory."""
+    base = file.path.absolute().parent
+    changes: dict[str, object] = {}
+    for name in field_names(type(options)):
+        value = cast("object", getattr(options, name))
+        if name in PATHS and isinstance(value, str):
+            changes[name] = str(base / value)
+        elif name in PATHS and isinstance(value, tuple):
+            changes[name] = tuple(str(base / path) for path in cast("tuple[str, ...]", value))
+        elif name == "watch" and attrs.has(type(value)):
+            changes[name] = _from_file(cast("attrs.AttrsInstance", value), file)
+    return attrs.evolve(options, **changes) if changes else options
 
 
 def program_exists(process: ProcessOptions) -> bool:
@@ -94,22 +131,3 @@ def program_exists(process: ProcessOptions) -> bool:
     if os.sep in program or (os.altsep and os.altsep in program):
         program = str(Path(process.cwd or ".") / program)
     return shutil.which(program, path=process.env.get("PATH")) is not None
-
-
-def _look_at_options(
-    file: ConfigFile,
-    at: tuple[str, ...],
-    own: Mapping[str, object],
-    common: Mapping[str, object],
-    *,
-    new: bool,
-) -> None:
-    """Options are kept as given, so a mistyped common key would vanish among them without a word."""
-    for key in own:
-        near = did_you_mean(key, (*COMMON, ENABLED))
-        if near:
-            expected = f"an option of kind {shown(common['kind'])}"
-            file.warn(SettingProblem((*at, key), own[key], expected, near))
-    if new or own:
-        expected = '"process", the only kind this version runs'
-        file.warn(SettingProblem((*at, "kind"), common["kind"], expected, "the service stays stopped until then"))

@@ -29,4 +29,4 @@ def contract_services() -> tuple[ServiceSettings, ...]:
 
 
 def _service(id_: str, kind: Kind, name: str, description: str) -> ServiceSettings:
-    return ServiceSettings(id=id_, kind=kind, name=name, description=description, autostart=False)
+    return ServiceSettings(id=id_, kind=kind, name=name, description=description, autostart=False, origin="built-in")

@@ -34,12 +34,22 @@ class Wanted(enum.Enum):
     DOWN = "down"
 
 
+class Health(enum.Enum):
+    """Whether a service does its work, apart from whether it runs."""
+
+    UNKNOWN = "unknown"
+    """Nobody looks, or nobody has seen enough yet."""
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
 @attrs.frozen
 class Failure:
     """Why a service is not, or was not, as it should be."""
 
-    reason: Literal["exit", "signal", "spawn", "lost"]
-    """An exit code, a signal, a start that did not come about, or a process killed with what watched it."""
+    reason: Literal["exit", "signal", "spawn", "lost", "not_ready", "not_alive", "memory", "dependency", "down"]
+    """An exit code, a signal, a start that did not come about, a process killed with what watched it; not ready in
+    time, no longer alive, above its memory, a dependency that will not come; what a monitor watches is down."""
     detail: str
     """English, for logs."""
     at: datetime
@@ -66,6 +76,15 @@ class ServiceView:
     """How often it was started again without being told to, since we started."""
     last_failure: Failure | None = None
     next_restart_at: datetime | None = None
+    health: Health = Health.UNKNOWN
+    health_detail: str | None = None
+    """What the last look said, in English; of a monitor also the latest figures in words."""
+    ready_at: datetime | None = None
+    """When it was first ready for work in this run (UTC)."""
+    waits_for: tuple[str, ...] = ()
+    """The services it depends on that are not as far as they must be before it is started."""
+    next_run_at: datetime | None = None
+    """When its schedule starts it next (UTC)."""
     lost_output_bytes: int = 0
     """Output that its log could not take, over all of its runs."""
 
@@ -81,6 +100,26 @@ class ServiceChanged:
 
     old: ServiceView
     new: ServiceView
+
+
+@attrs.frozen
+class Happened:
+    """One thing that happened to a service, with its reason: what its history is made of."""
+
+    service_id: str
+    at: datetime
+    what: Literal["state", "health", "wanted", "configured", "monitored"]
+    """Its state, its health, what is wanted of it or its configuration became another one; or (`monitored`) we began or
+    ceased to watch it, which uptime is counted between."""
+    old: str | None
+    new: str | None
+    reason: str
+    """One word: the rule's event (`start`, `up`, `again`, ...), `command`, `probe`, `schedule`, `watch`, `reload`."""
+    detail: str = ""
+    """English: which exit code, which signal, which probe said what, who asked."""
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: str | None = None
 
 
 EventType = Literal["started", "stopped", "restarted", "error", "recovered", "config_changed"]

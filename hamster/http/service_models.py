@@ -73,7 +73,7 @@ def config_of(view: ServiceView) -> dict[str, object]:
     """A service's settings as they may be shown."""
     settings = view.settings
     if settings.process is None:
-        return mask_options(settings.options)
+        return mask_options(attrs.asdict(settings.monitor)) if settings.monitor is not None else {}
     options = attrs.asdict(settings.process)
     options["command"] = mask_command(settings.process.command)
     options["env"] = mask_environment(settings.process.env)

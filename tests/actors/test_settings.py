@@ -13,6 +13,7 @@ from actors.setting_rules import Nothing, SettingsError, problems
 from actors.settings import (
     HISTORY_SAMPLES,
     KINDS,
+    HttpOptions,
     MetricsSettings,
     ProcessOptions,
     ServiceSettings,
@@ -118,8 +119,10 @@ def test_a_process_without_options_and_a_probe_with_process_options_are_refused(
         ServiceSettings(id="a")
     with pytest.raises(SettingsError, match='expected no process options for kind "feed"'):
         ServiceSettings(id="a", kind="feed", process=ProcessOptions(command="true"))
-    with pytest.raises(SettingsError, match='url is "x"; expected a key of kind process'):
-        ServiceSettings(id="a", process=ProcessOptions(command="true"), options={"url": "x"})
+    with pytest.raises(SettingsError, match='monitor is "HttpOptions"; expected options of kind "process"'):
+        ServiceSettings(id="a", process=ProcessOptions(command="true"), monitor=HttpOptions())
+    with pytest.raises(SettingsError, match='monitor is "HttpOptions"; expected options of kind "feed"'):
+        ServiceSettings(id="a", kind="feed", monitor=HttpOptions())
 
 
 def test_two_services_of_one_id_are_refused() -> None:

@@ -6,7 +6,19 @@ import attrs
 import pytest
 
 from actors.setting_rules import plain, shown
-from actors.settings import MetricsSettings, ProcessOptions, ServiceSettings
+from actors.setting_tables import NESTED
+from actors.settings import (
+    MONITORS,
+    AliveOptions,
+    FileWatchOptions,
+    JsonCheck,
+    LogOptions,
+    MetricsSettings,
+    ProcessOptions,
+    ReadyOptions,
+    ScheduleOptions,
+    ServiceSettings,
+)
 from hamster.config import SECTIONS, TimeSettings, load_config
 from hamster.config_services import COMMON, ENABLED
 from hamster.server_settings import ServerSettings
@@ -17,12 +29,21 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[metrics]`": MetricsSettings,
     "`[time]`": TimeSettings,
     "`[services.ID]`": ServiceSettings,
+    "`[services.ID.log]`": LogOptions,
     "Kind `process`": ProcessOptions,
+    "`[services.ID.ready]`": ReadyOptions,
+    "`[services.ID.alive]`": AliveOptions,
+    "`[services.ID.schedule]`": ScheduleOptions,
+    "`[services.ID.watch]`": FileWatchOptions,
+    "`[[services.ID.json]]`": JsonCheck,
+    **{f"Kind `{kind}`": cls for kind, cls in MONITORS.items() if attrs.fields(cls)},
 }
-# Fields that are no keys: the table's name is the id, and the rest is what the further keys become.
-NO_KEYS = {"id", "process", "options"}
+# Fields that are no keys: the table's name is the id, and the rest is what the further keys become, or what we know.
+NO_KEYS = {"id", "process", "monitor", "origin", "instance_of", "instance"}
 # Defaults that a factory makes.
-MADE = {"name": "the id", "env": "`{}`"}
+MADE = {
+    "name": "the id", "env": "`{}`", "limits": "`{}`", "headers": "`{}`", "depends_on": "`[]`", "log": "its defaults",
+}  # fmt: skip
 
 
 def documented(heading: str) -> dict[str, list[str]]:
@@ -35,9 +56,11 @@ def documented(heading: str) -> dict[str, list[str]]:
 
 def default(field: "attrs.Attribute[object]") -> str:
     """A field's default as the page should have it."""
-    if field.name in MADE:
-        return MADE[field.name]
     value = cast("object", field.default)
+    if field.name in MADE and value is not None:
+        return MADE[field.name]
+    if NESTED in field.metadata and value is None:
+        return "none"
     if value is attrs.NOTHING:
         return "required"
     if value is None:
@@ -67,6 +90,13 @@ def test_every_key_says_what_it_means_in_which_unit_and_when_to_change_it(headin
 
 def test_every_section_is_documented() -> None:
     assert {heading.strip("`[]").partition(".")[0] for heading in TABLES if "[" in heading} == set(SECTIONS)
+
+
+def test_every_table_within_a_table_is_documented() -> None:
+    nested = {
+        field.metadata[NESTED].cls for cls in TABLES.values() for field in attrs.fields(cls) if NESTED in field.metadata
+    }
+    assert nested <= set(TABLES.values())
 
 
 def test_the_example_of_the_page_is_a_configuration(tmp_path: Path) -> None:

@@ -296,22 +296,31 @@ def test_a_program_is_looked_for_where_the_service_would_find_it(directory: Path
     assert len(write(directory, "[services.a]\ncommand = 'tool'\n").warnings()) == 1
 
 
-def test_options_of_other_kinds_are_kept_as_given_and_said_not_to_run_yet(directory: Path) -> None:
-    written = write(directory, "[services.posco_news]\nurl = 'https://x.example/feed'\nevery = 60\nautostrt = true\n")
-    assert written.config().services[0].options == {
-        "url": "https://x.example/feed",
-        "every": 60,
-        "autostrt": True,
-    }
-    kind, typo = written.warnings()
-    assert kind == (
-        'hamster.toml:1: services.posco_news.kind is "feed"; expected "process", the only kind this version '
-        "runs; the service stays stopped until then"
-    )
-    assert typo == (
-        'hamster.toml:4: services.posco_news.autostrt is true; expected an option of kind "feed"; '
+def test_a_mistyped_key_of_a_monitor_is_found_among_those_of_every_kind(directory: Path) -> None:
+    (problem,) = write(directory, "[services.github_pages]\nurl = 'https://x.example/'\nautostrt = true\n").problems()
+    assert problem == (
+        'hamster.toml:3: services.github_pages.autostrt is unknown; expected a key of a service of kind "http"; '
         'did you mean "autostart"?'
     )
+
+
+def test_a_table_within_a_table_is_read_and_its_mistakes_have_their_line(directory: Path) -> None:
+    text = "[services.a]\ncommand = 'true'\n[services.a.ready]\ntcp = 'localhost'\nintervall = 2\n"
+    assert write(directory, text).problems() == [
+        (
+            'hamster.toml:4: services.a.ready.tcp is "localhost"; expected a host and a port, like "127.0.0.1:5432" or '
+            '"[::1]:5432"; change it'
+        ),
+        'hamster.toml:5: services.a.ready.intervall is unknown; expected a key of "ready"; did you mean "interval"?',
+    ]
+
+
+def test_services_that_wait_for_each_other_in_a_circle_are_refused_by_name(directory: Path) -> None:
+    text = "".join(
+        f"[services.{a}]\ncommand = 'true'\ndepends_on = ['{b}']\n" for a, b in (("a", "b"), ("b", "c"), ("c", "a"))
+    )
+    (problem,) = write(directory, text).problems()
+    assert 'services.a.depends_on is "a -> b -> c -> a"; expected no circle' in problem
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "hamster.example", "", "127.0.0.1:80"])  # noqa: S104 (that it is refused is the test)

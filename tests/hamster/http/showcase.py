@@ -8,6 +8,7 @@ from actors.metrics.messages import MetricsQuestions, Readings
 from actors.runtime import Bus, Cell, Ref, Supervisor
 from actors.services import Services, ServiceView
 from actors.services.keeper import Keeper
+from actors.store import Store
 from actors.system import Metrics
 from hamster.http.frames import FrameMaker
 from hamster.http.live import Hub
@@ -27,7 +28,7 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
     settings = SystemSettings(data_dir=tmp, services=services)
     bus = Bus()
     metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None))
-    nobody = cast("Supervisor", None), cast("Keeper", None)
+    nobody = cast("Supervisor", None), cast("Keeper", None), cast("Store", None)
     return System(settings, bus, *nobody, Services(services, bus), metrics)
 
 

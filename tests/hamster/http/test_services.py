@@ -11,6 +11,7 @@ from actors import ServiceSettings, State
 from actors.metrics.messages import Readings
 from actors.metrics.usage import Usage
 from actors.services import Accepted, Failure, Services, Wanted
+from actors.settings import HttpOptions
 from hamster.http.problems import HttpProblem
 from hamster.http.service_models import STATUS, service_model
 from hamster.http.services import IN_PROGRESS, UNCHANGED, Action, Command, reach, run_batch, sentence
@@ -55,11 +56,11 @@ async def test_no_secret_of_command_environment_or_failure_is_shown() -> None:
 
 
 async def test_options_of_other_kinds_are_shown_without_their_secrets() -> None:
-    settings = ServiceSettings(
-        id="hook", kind="webhooks", autostart=False, options={"url": "https://h/?token=hunter2", "api_key": "hunter2"}
-    )
+    options = HttpOptions(url="https://h/?token=hunter2", headers={"X-Api-Key": "hunter2"})
+    settings = ServiceSettings(id="site", kind="http", autostart=False, monitor=options)
     found = service_model(view(settings), Readings(), STAMP)
-    assert found.config == {"url": "https://h/?token=***", "api_key": "***"}
+    assert found.config["url"] == "https://h/?token=***"
+    assert found.config["headers"] == {"X-Api-Key": "***"}
 
 
 async def test_usage_is_that_of_the_process_that_runs() -> None:

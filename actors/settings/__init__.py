@@ -1,0 +1,88 @@
+"""What the actors are told before they start: frozen data that cannot hold a value out of its range.
+
+Where the values come from (a file, the API, a program that embeds us) is not known here. Each class checks itself as
+it is made and names every mistake at once in `SettingsError`; durations are seconds, sizes bytes.
+"""
+
+from actors.setting_rules import SettingProblem, SettingsError
+from actors.settings.alerts import (
+    LEVELS,
+    WEBHOOK_TYPES,
+    AlertRule,
+    AlertSettings,
+    Figure,
+    Level,
+    MaintenanceWindow,
+)
+from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
+from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
+from actors.settings.monitors import (
+    MONITORS,
+    CheckOptions,
+    ExecOptions,
+    FeedOptions,
+    FilesOptions,
+    HttpOptions,
+    JsonCheck,
+    MonitorOptions,
+    PartOptions,
+    ReportOptions,
+    TcpOptions,
+)
+from actors.settings.probes import AliveOptions, ProbeOptions, ReadyOptions
+from actors.settings.process import FileWatchOptions, ProcessOptions, Restart, ScheduleOptions
+from actors.settings.service import (
+    Condition,
+    LogOptions,
+    Origin,
+    ServiceSettings,
+    dependency_problems,
+    service_id,
+)
+from actors.settings.system import DATABASE, SystemSettings
+
+__all__ = [
+    "DATABASE",
+    "HISTORY_SAMPLES",
+    "KINDS",
+    "LEVELS",
+    "LOGS",
+    "MONITORS",
+    "OWN_LOG",
+    "WEBHOOK_TYPES",
+    "AlertRule",
+    "AlertSettings",
+    "AliveOptions",
+    "CheckOptions",
+    "Condition",
+    "ExecOptions",
+    "FeedOptions",
+    "Figure",
+    "FileWatchOptions",
+    "FilesOptions",
+    "HttpOptions",
+    "JsonCheck",
+    "Kind",
+    "Level",
+    "LogOptions",
+    "MaintenanceWindow",
+    "MetricsSettings",
+    "MonitorOptions",
+    "OptionValue",
+    "Origin",
+    "PartOptions",
+    "ProbeOptions",
+    "ProcessOptions",
+    "ReadyOptions",
+    "ReportOptions",
+    "Restart",
+    "Scalar",
+    "ScheduleOptions",
+    "ServiceSettings",
+    "SettingProblem",
+    "SettingsError",
+    "SystemSettings",
+    "TcpOptions",
+    "dependency_problems",
+    "service_id",
+]

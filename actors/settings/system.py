@@ -1,0 +1,50 @@
+"""What the whole system is made from."""
+
+from pathlib import Path
+
+import attrs
+
+from actors import setting_rules as rules
+from actors.setting_rules import RULE, SettingProblem
+from actors.settings.alerts import AlertSettings
+from actors.settings.kinds import LOGS
+from actors.settings.metrics import MetricsSettings
+from actors.settings.service import ServiceSettings, dependency_problems
+
+DATABASE = "hamster.db"  # in the data directory; everything that must outlive us but the logs
+
+
+@attrs.frozen(kw_only=True)
+class SystemSettings:
+    """What the whole system is made from: where data lives, the calendar's zone, the services, the metrics.
+
+    `zone` of `None` is the machine's own.
+    """
+
+    data_dir: Path = attrs.field(converter=Path)
+    zone: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.zone_name)})
+    services: tuple[ServiceSettings, ...] = attrs.field(default=(), converter=tuple[ServiceSettings, ...])
+    metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
+    alerts: AlertSettings = attrs.field(factory=AlertSettings)
+
+    @property
+    def logs_dir(self) -> Path:
+        """The folder of `<id>.log` and of our own log."""
+        return self.data_dir / LOGS
+
+    @property
+    def database(self) -> Path:
+        """The file of the store."""
+        return self.data_dir / DATABASE
+
+    def __attrs_post_init__(self) -> None:
+        rules.require(self, self._conflicts)
+
+    def _conflicts(self) -> list[SettingProblem]:
+        seen: set[str] = set()
+        twice: list[SettingProblem] = []
+        for service in self.services:
+            if service.id in seen:
+                twice.append(SettingProblem(("services",), service.id, "each id once", "rename one of the two"))
+            seen.add(service.id)
+        return twice or [p.within("services") for p in dependency_problems(self.services)]
