@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from actors.services.keeper import Phase, Run, open_keeper
+from actors.services.keeper import holder as holder_module
 from actors.services.keeper.holder import SPARE_BOUND
 
 from .workshop import PATIENCE, TREE, TREE_SIZE, Workshop, alive, finished, ignore, parent_of, until
@@ -108,6 +109,28 @@ async def test_a_spare_holder_is_gone_when_the_block_is_left(workshop: Workshop)
             run.kill()
             await run.wait()
     assert not alive(holder)
+
+
+@pytest.mark.slow
+async def test_what_is_asked_of_a_run_that_is_over_does_not_reach_the_next(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_module, "ANSWER_BOUND", 0.05)
+    with trio.fail_after(PATIENCE):
+        async with open_keeper() as keeper:
+            first = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
+            holder = await holder_of(first)
+            first.kill()
+            await first.wait()
+            second = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
+            assert await holder_of(second) == holder
+            first.kill()
+            first.stop(signal=signal.SIGKILL, grace=0.0)
+            first.signal(signal.SIGKILL)
+            assert not first.send_input(b"hello")
+            # A holder that was expected to end something would be killed by the time this one has run and ended.
+            await finished(keeper, "two", workshop.shell("sleep 0.3"))
+            assert second.status.phase is Phase.RUNNING
 
 
 @pytest.mark.slow
