@@ -50,7 +50,7 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Everything in *registry* in the format that the reader asks for, and the name of that format."""
     try:
         encode, content_type = choose_encoder(accept)
-    except ValueError:  # a version that is no number
+    except (TypeError, ValueError):  # a version that is no number
         encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
     return encode(registry), content_type
 
