@@ -9,10 +9,13 @@ from actors.setting_rules import key_of, plain, shown
 from actors.setting_tables import NESTED
 from actors.settings import (
     MONITORS,
+    AlertRule,
+    AlertSettings,
     AliveOptions,
     FileWatchOptions,
     JsonCheck,
     LogOptions,
+    MaintenanceWindow,
     MetricsSettings,
     ProcessOptions,
     ReadyOptions,
@@ -61,9 +64,9 @@ def documented(heading: str) -> dict[str, list[str]]:
 def default(field: "attrs.Attribute[object]") -> str:
     """A field's default as the page should have it."""
     value = cast("object", field.default)
-    if field.name in MADE and value is not None:
+    if field.name in MADE and value is not None and not isinstance(value, str):
         return MADE[field.name]
-    if isinstance(value, attrs.Factory) and value.factory is default_rules:  # pyright: ignore[reportArgumentType]
+    if getattr(value, "factory", None) is default_rules:
         return "the five"
     if NESTED in field.metadata and value is None:
         return "none"
