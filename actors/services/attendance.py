@@ -1,5 +1,6 @@
 """The tasks that look after one run, beside the mailbox: its probes and its memory."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 
@@ -171,4 +172,4 @@ class Attendance:
 
 def log_line_command(*arguments: str) -> list[str]:
     """How to execute the search for a line. A frozen build, which has no interpreter, changes this function alone."""
-    return [sys.executable, "-I", "-S", "-X", "utf8", str(log_line.__file__), *arguments]
+    return [sys.executable, "-I", "-S", "-X", "utf8", str(log_line.__file__), str(os.getpid()), *arguments]
