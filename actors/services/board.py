@@ -43,14 +43,16 @@ class BoardWriter:
 
         Args:
             view: The new entry.
-            cause: Why its state, its health or what is wanted of it became another one, if one did.
+            cause: Why its state, its health or what is wanted of it became another one, if one did. Whoever gives
+                none tells it by itself.
         """
         old = self.cell.value[view.id]
         if old == view:
             return
         self.cell.set(MappingProxyType({**self.cell.value, view.id: view}))
         self._bus.publish(ServiceChanged(old, view))
-        self._tell_history(old, view, cause or Cause("unknown"))
+        if cause is not None:
+            self._tell_history(old, view, cause)
         self._wake_followers(view)
 
     def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:

@@ -341,7 +341,8 @@ class ProcessService(Actor):
 
     def _follow_dependencies(self) -> None:
         settings = self._record.settings
-        self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
+        if settings.depends_on:
+            self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
 
     def _dependency_changed(self) -> None:
         if self._record.spawn_waits or self._record.missing:

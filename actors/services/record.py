@@ -135,7 +135,7 @@ class ServiceRecord:
         view = self.view
         # Compared first: most looks change nothing, and making a view costs more than looking at one.
         if any(getattr(view, name) != value for name, value in changes.items()):
-            self.board.put(attrs.evolve(view, **changes), cause)
+            self.board.put(attrs.evolve(view, **changes), cause or Cause("unknown"))
 
     def end_run(self) -> None:
         """Ask the run to end, if there is one. Asking again changes nothing."""
