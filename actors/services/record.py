@@ -1,13 +1,13 @@
 """What is remembered of a service beside its actor, so that a restarted actor goes on where the last one was."""
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 import attrs
 
-from actors.runtime import Bus, Cell
+from actors.runtime import Bus, Cell, Changed
 from actors.runtime.specs import RestartIntensity, RestartWindow
 from actors.services.keeper import Phase, Run
 from actors.services.messages import Board, EventType, Failure, ServiceChanged, ServiceEvent, ServiceView
@@ -34,6 +34,16 @@ class BoardWriter:
         board = {view.id: view for view in views}
         if list(board.items()) != list(self.cell.value.items()):
             self.cell.set(MappingProxyType(board))
+
+    async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
+        """The board once *condition* holds for it; waits as long as its caller lets it."""
+        watch = self.cell.subscribe()
+        with watch.changes:
+            board = watch.value
+            while not condition(board):
+                changed = await watch.changes.receive()
+                board = changed.value if isinstance(changed, Changed) else self.cell.value
+        return board
 
     def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:
         """Publish an event about a service, with its present view."""
