@@ -28,9 +28,11 @@ from actors.services.messages import (
     StopService,
     Wanted,
 )
+from actors.services.rolling import AlreadyRolling, Rolling, RollingEnded
 
 __all__ = [
     "Accepted",
+    "AlreadyRolling",
     "Board",
     "Configure",
     "Configured",
@@ -40,6 +42,8 @@ __all__ = [
     "NotApplied",
     "Reconfigured",
     "RestartService",
+    "Rolling",
+    "RollingEnded",
     "ServiceChanged",
     "ServiceCommands",
     "ServiceEvent",

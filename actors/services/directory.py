@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from types import MappingProxyType
 import attrs
 import trio
 
-from actors.runtime import Bus, Cell, Ref, Supervisor
+from actors.runtime import Bus, Cell, ChildSpec, Ref, Supervisor
 from actors.services.added import forget, keep
 from actors.services.keeper import Keeper
 from actors.services.messages import (
@@ -30,6 +31,8 @@ from actors.services.messages import (
     StopService,
     Wanted,
 )
+from actors.services.rolling import NAME as ROLLING
+from actors.services.rolling import Roll, Rolling, RollingQuestions, RollingRestarts, Rollings
 from actors.services.roster import Premises, Roster
 from actors.services.targets import instances_of, select
 from actors.setting_rules import SettingProblem, SettingsError
@@ -46,6 +49,10 @@ class Services:
         self._roster = Roster(expanded(self._declared.values()), bus)
         self._store = store
         self._configuring = trio.Lock()
+        self._bus = bus
+        self._rollings: Cell[Rollings] = Cell({})
+        self._rolling = trio.Lock()
+        self._roller: Ref[RollingQuestions] | None = None
 
     @property
     def board(self) -> Cell[Board]:
@@ -125,6 +132,37 @@ class Services:
     async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
         """The board once *condition* holds for it; waits as long as its caller lets it."""
         return await self._roster.writer.wait_until(condition)
+
+    # -- rolling restarts
+
+    @property
+    def rollings(self) -> Cell[Rollings]:
+        """The latest rolling restart of each target, and how far it is."""
+        return self._rollings
+
+    async def roll(self, target: str, *, parallel: int = 1) -> Rolling:
+        """Begin to restart what *target* names, *parallel* at a time, each only when one before is ready again.
+
+        It stops at the first that does not come back. Answers as it begins; see `rolled` and `RollingEnded`.
+
+        Raises:
+            ServiceNotFound: Nothing is named so.
+            AlreadyRolling: Some of it is in the middle of another rolling restart.
+        """
+        ids = self.matching(target)
+        async with self._rolling:
+            if self._roller is None:
+                factory = partial(RollingRestarts, self, self._rollings, self._bus)
+                self._roller = await self._roster.premises.supervisor.start(ChildSpec(ROLLING, factory))
+        return await self._roller.ask(Roll(target, ids, parallel))
+
+    async def rolled(self, target: str) -> Rolling:
+        """The rolling restart of *target* once it is over; waits as long as its caller lets it."""
+        watch = self._rollings.subscribe()
+        with watch.changes:
+            while (now := self._rollings.value[target]).state == "running":
+                await watch.changes.receive()
+        return now
 
     # -- configuration
 

@@ -9,7 +9,7 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import ActorError, ActorState, Bus, ChildSpec, Ref, Supervisor
+from actors.runtime import ActorError, ActorState, ActorStopped, Bus, ChildSpec, Ref, Supervisor
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
 from actors.services.messages import (
@@ -73,6 +73,17 @@ class Roster:
             await self._start_actor(premises, settings)
         for settings in self.settings.values():
             self._start_if_wanted(settings, wanted.get(settings.id))
+
+    @property
+    def premises(self) -> Premises:
+        """Where its actors live.
+
+        Raises:
+            ActorStopped: It is not open yet.
+        """
+        if self._premises is None:
+            raise ActorStopped("services")
+        return self._premises
 
     # -- becoming others
 
