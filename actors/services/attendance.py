@@ -56,6 +56,26 @@ class Attended:
         options = self.options
         return options.ready is not None or options.alive is not None or options.memory_max is not None
 
+    def configured(self, options: ProcessOptions, *, up: bool) -> "Attended":
+        """The same run, looked after by other options.
+
+        Args:
+            options: The new ones.
+            up: It came up by the old ones: it counts as ready, and is only asked on.
+        """
+        old = self.options
+        if (options.ready, options.alive, options.memory_max) == (old.ready, old.alive, old.memory_max):
+            return self
+        before = self.wellness
+        wellness = Wellness(ready_at=before.ready_at)
+        if up and wellness.ready_at is None:
+            wellness.ready_at = trio.current_time()
+        if options.ready == old.ready:
+            wellness.ready = before.ready
+        if options.alive == old.alive:
+            wellness.alive = before.alive
+        return attrs.evolve(self, options=options, wellness=wellness)
+
 
 class Attendance:
     """Looks after one run until `end`. It writes what it sees into the run's `Wellness` and says that there is news.

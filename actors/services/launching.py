@@ -48,7 +48,7 @@ async def launch(record: ServiceRecord, keeper: Keeper, logs_dir: Path, notify: 
 
 
 async def _environment(record: ServiceRecord) -> Mapping[str, str]:
-    return environment(os.environ, record.options.env, record.settings.id)
+    return environment(os.environ, record.settings, record.options)
 
 
 async def _mark(log_path: str) -> log_line.LogMark:

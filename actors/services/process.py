@@ -14,12 +14,14 @@ from actors.services.attendance import Attendance
 from actors.services.dependencies import Outlook, outlook
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
 from actors.services.launching import launch
-from actors.services.messages import Accepted, Failure, State, Wanted
+from actors.services.messages import Accepted, Configured, Failure, State, Wanted
 from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
+from actors.services.reload import effect_of, starts_anew
 from actors.services.rules import Action, Event, judge, transition, wanted_after
 from actors.services.run_report import LOST, cause_of_end, describe, failure_of, lived
 from actors.services.telling import alarm_of_fatal, alarm_of_log
 from actors.services.watching import dismissal, note_health, note_start
+from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")
 
@@ -106,6 +108,21 @@ class ProcessService(Actor):
     async def restart(self) -> Accepted:
         return await self.command(Event.RESTART)
 
+    async def configure(self, settings: ServiceSettings) -> Configured:
+        await self.look()
+        record = self._record
+        options = settings.process
+        assert options is not None  # noqa: S101 - another kind would be another service
+        effect = effect_of(record.settings, settings)
+        record.configure(settings, options)
+        self._follow_dependencies()
+        anew = starts_anew(effect, record.view) and not record.shutting_down
+        if anew:
+            self._begin_command(Event.RESTART)
+            await self._happen(Event.RESTART, Cause("reload", "its configuration is another one"))
+        await self.look()  # by the new settings: what it waits for may be there already
+        return Configured(restarted=anew)
+
     async def shut_down(self) -> None:
         self._record.shutting_down = True
         await self._happen(Event.STOP, Cause("shutdown"))  # before any look, which might start what is due
@@ -125,12 +142,7 @@ class ProcessService(Actor):
             return Accepted(before, changed=False)
         wanted = wanted_after(before.wanted, event)
         if (transition(before.state, event).state, wanted) != (before.state, before.wanted):
-            record.caused_by = CORRELATION.get()
-            record.commanded_restart = event is Event.RESTART and before.state in ALIVE
-            if event is not Event.STOP:
-                record.failures.clear()
-                record.attempts = 0
-                record.last_chance = False
+            self._begin_command(event)
         if event is not Event.STOP and (event is Event.RESTART or before.state not in ALIVE or record.spawn_waits):
             self._bring_dependencies()
         cause = attrs.evolve(by, reason=event.value, by=by.reason) if by is COMMAND else by
@@ -138,6 +150,16 @@ class ProcessService(Actor):
         await self.look()
         after = record.view
         return Accepted(after, changed=(after.state, after.wanted) != (before.state, before.wanted))
+
+    def _begin_command(self, event: Event) -> None:
+        """What follows is its consequence; who is to run is forgiven its failures."""
+        record = self._record
+        record.caused_by = CORRELATION.get()
+        record.commanded_restart = event is Event.RESTART and record.view.state in ALIVE
+        if event is not Event.STOP:
+            record.failures.clear()
+            record.attempts = 0
+            record.last_chance = False
 
     # -- what happens
 
@@ -341,6 +363,7 @@ class ProcessService(Actor):
 
     def _follow_dependencies(self) -> None:
         settings = self._record.settings
+        self._record.board.unfollow(settings.id)
         if settings.depends_on:
             self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
 

@@ -45,6 +45,9 @@ def spec_of(
     )
 
 
-def environment(ours: Mapping[str, str], added: Mapping[str, str], service: str) -> dict[str, str]:
-    """The whole environment of a service: ours, its own id, and what its settings add."""
-    return {**ours, "HAMSTER_SERVICE": service, **added}
+def environment(ours: Mapping[str, str], settings: ServiceSettings, options: ProcessOptions) -> dict[str, str]:
+    """The whole environment of a service: ours, who it is, and what its settings add."""
+    own = {"HAMSTER_SERVICE": settings.id}
+    if settings.instance is not None:
+        own |= {"HAMSTER_INSTANCE": str(settings.instance), "HAMSTER_INSTANCES": str(options.instances)}
+    return {**ours, **own, **options.env}
