@@ -9,8 +9,9 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
+from actors.runtime import CORRELATION, Actor, Message, Timer
 from actors.services.attendance import Attendance
+from actors.services.delays import begin_delay, begin_rest
 from actors.services.dependencies import Outlook, outlook
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
 from actors.services.launching import launch
@@ -93,7 +94,7 @@ class ProcessService(Actor):
             case State.BACKOFF if record.due_at is None:
                 record.due_at = trio.current_time()
             case State.FATAL if record.due_at is None and not record.missing:
-                self._rest()
+                begin_rest(record)
             case _:
                 pass  # the run, or its end, is there to be looked at
 
@@ -278,9 +279,9 @@ class ProcessService(Actor):
             also = {"waits_for": (), "next_restart_at": None, **also, "state": following.state}
         delay: float | None = None
         if following.action is Action.DELAY:
-            delay = self._delay()
+            delay = begin_delay(record, self._random)
         elif following.action is Action.REST:
-            delay = self._rest()
+            delay = begin_rest(record)
         if delay is not None:
             also["next_restart_at"] = datetime.now(UTC) + timedelta(seconds=delay)
         if event is Event.DUE and following.action is Action.SPAWN:
@@ -333,24 +334,6 @@ class ProcessService(Actor):
             await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=not isinstance(error, InvalidSpec))
             return
         self.context.tell(_LookAtRun())  # the first news may have come before this line
-
-    def _delay(self) -> float:
-        """Start the delay before the next run; its length in seconds."""
-        record = self._record
-        options = record.options
-        backoff = Backoff(options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds)
-        delay = backoff.delay(record.attempts, self._random)
-        record.attempts += 1
-        record.due_at = trio.current_time() + delay
-        return delay
-
-    def _rest(self) -> float | None:
-        """Start the long delay before one more try, if there is to be one; its length in seconds."""
-        options = self._record.options
-        if options.fatal_retry is None or options.restart == "never":
-            return None
-        self._record.due_at = trio.current_time() + options.fatal_retry
-        return options.fatal_retry
 
     def _end(self) -> None:
         record = self._record
@@ -429,15 +412,3 @@ class ProcessService(Actor):
     def _run_changed(self, run: Run) -> None:
         """Called by the keeper's client; never waits. With a full mailbox the next message looks."""
         self.context.tell(_LookAtRun())
-
-
-async def end_unattended(record: ServiceRecord) -> None:
-    """Stop a service whose actor does not take messages, for good; returns once nothing of it is left."""
-    record.due_at, record.spawn_waits = None, False
-    record.end_run()
-    if record.run is not None:
-        await record.run.wait(Phase.EMPTY)
-    record.run_ended = True
-    if record.view.state is not State.STOPPED:
-        record.change(Cause("shutdown"), state=State.STOPPED, next_restart_at=None, **NO_RUN)
-        record.board.tell("stopped", record.settings.id)

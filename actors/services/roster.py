@@ -25,10 +25,11 @@ from actors.services.messages import (
     State,
     Wanted,
 )
-from actors.services.process import ProcessService, end_unattended
+from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
 from actors.services.stopping import dependents_first
+from actors.services.unattended import end_unattended
 from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")

@@ -376,6 +376,31 @@ async def test_an_actor_that_is_restarted_during_the_start_still_minds_the_deadl
             assert view.last_failure.reason == "not_ready"
 
 
+# --- other settings ---
+
+
+async def test_new_probes_count_at_once_and_hold_nothing_past_against_a_service_that_runs(yard: Yard) -> None:
+    """It has long lived for longer than the deadline of the new `ready`: it is not ended, only asked."""
+    flag = yard.directory / "ready"
+    plain = yard.service("a")
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(plain)) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            before = await system.services.wait_for("a", State.RUNNING)
+            assert plain.process is not None
+            asked = attrs.evolve(plain.process, ready=ready_by(yard, deadline=0.1, failures=1))
+            assert (await system.services.reconfigure([attrs.evolve(plain, process=asked)])).changed == ("a",)
+            error = await story.until("error")
+            assert (error.view.pid, error.view.state) == (before.pid, State.RUNNING)
+            assert error.view.health is Health.UNHEALTHY
+            flag.touch()
+            assert (await story.until("recovered")).view.pid == before.pid
+            await system.services.reconfigure([plain])
+            board = await system.services.wait_until(lambda board: board["a"].health is Health.UNKNOWN)
+            assert (board["a"].pid, board["a"].restarts) == (before.pid, 0)
+
+
 # --- memory ---
 
 HOG = """if True:
