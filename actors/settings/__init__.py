@@ -5,6 +5,7 @@ it is made and names every mistake at once in `SettingsError`; durations are sec
 """
 
 from actors.setting_rules import SettingProblem, SettingsError
+from actors.settings.instances import expanded, instance_count, instance_ids, instance_problems, is_group
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
@@ -30,10 +31,13 @@ from actors.settings.service import (
     dependency_problems,
     service_id,
 )
-from actors.settings.system import DATABASE, SystemSettings
+from actors.settings.service_tables import COMMON, ENABLED, read_service, service_table
+from actors.settings.system import DATABASE, SystemSettings, service_problems
 
 __all__ = [
+    "COMMON",
     "DATABASE",
+    "ENABLED",
     "HISTORY_SAMPLES",
     "KINDS",
     "LOGS",
@@ -68,5 +72,13 @@ __all__ = [
     "SystemSettings",
     "TcpOptions",
     "dependency_problems",
+    "expanded",
+    "instance_count",
+    "instance_ids",
+    "instance_problems",
+    "is_group",
+    "read_service",
     "service_id",
+    "service_problems",
+    "service_table",
 ]
