@@ -35,9 +35,12 @@ class BoardWriter:
         if list(board.items()) != list(self.cell.value.items()):
             self.cell.set(MappingProxyType(board))
 
-    def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:
+    def tell(
+        self, event_type: EventType, service_id: str, failure: Failure | None = None, *, duration: float | None = None
+    ) -> None:
         """Publish an event about a service, with its present view."""
-        self._bus.publish(ServiceEvent(event_type, self.cell.value[service_id], datetime.now(UTC), failure))
+        view = self.cell.value[service_id]
+        self._bus.publish(ServiceEvent(event_type, view, datetime.now(UTC), failure, duration))
 
 
 @attrs.define(eq=False)
