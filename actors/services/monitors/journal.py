@@ -43,6 +43,7 @@ class Journal:
         self._waiting: deque[str] = deque()
         self._lock = threading.Lock()
         """Held while writing: a thread that was left alone with a slow disk may still be at it."""
+        self._counting = threading.Lock()
         self._not_told = 0
         self._cut = False
         """The disk took only the beginning of the last line."""
@@ -55,6 +56,11 @@ class Journal:
     def empty(self) -> bool:
         """Nothing waits to be written."""
         return not self._waiting
+
+    @property
+    def writing(self) -> bool:
+        """A thread is at it."""
+        return self._lock.locked()
 
     def line(self, level: int, message: str) -> None:
         """Say *message*, which is one line; never waits."""
@@ -79,8 +85,9 @@ class Journal:
         return f"{now} {logging.getLevelName(level)} {self._logger} {message}\n"
 
     def _lose(self, count: int) -> None:
-        self.lost += count
-        self._not_told += count
+        with self._counting:  # in the loop and in the thread
+            self.lost += count
+            self._not_told += count
 
     # -- in the thread
 
@@ -96,7 +103,8 @@ class Journal:
                     self._write(line)
                     written += 1
             if not_told and written:
-                self._not_told -= not_told
+                with self._counting:
+                    self._not_told -= not_told
             self._lose(len(lines) - max(written, 1 if not_told else 0))
 
     def _write(self, line: str) -> None:

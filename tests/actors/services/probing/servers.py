@@ -1,5 +1,6 @@
 """Servers on loopback that do what they are told, for as long as a test needs them."""
 
+import re
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -60,14 +61,20 @@ async def serving(
 
 
 async def head_of(stream: Stream) -> bytes:
-    """A request up to and with its empty line, and whatever came with it."""
+    """A request: its head, and its body if it says how long that is."""
     data = b""
-    while b"\r\n\r\n" not in data:
+    while not _complete(data):
         more = await stream.receive_some()
         if not more:
             break
         data += more
     return data
+
+
+def _complete(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+    return bool(end) and (length is None or len(body) >= int(length[1]))
 
 
 def answer(body: bytes = b"hello", *, status: str = "200 OK", headers: str = "", length: bool = True) -> bytes:
