@@ -7,6 +7,7 @@ value that breaks its rule cannot exist.
 
 import difflib
 import enum
+import math
 import re
 import shlex
 import signal
@@ -171,6 +172,12 @@ def seconds(least: float = 0.0, most: float = WEEK) -> Rule:
 def count(least: int, most: int) -> Rule:
     """A whole number, *least* to *most*, both allowed."""
     return _number("a whole number", least, most, whole=True)
+
+
+def number(value: object) -> list[SettingProblem]:
+    """A number that is one."""
+    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return [] if right else [SettingProblem((), value, "a number")]
 
 
 def _number(noun: str, least: float, most: float, *, whole: bool) -> Rule:

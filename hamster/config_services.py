@@ -24,7 +24,7 @@ from hamster.defaults import contract_services
 
 __all__ = ["COMMON", "ENABLED", "PATHS", "program_exists", "read_service", "read_services"]
 
-PATHS = frozenset({"cwd", "env_files", "paths", "root"})
+PATHS = frozenset({"ca_file", "cwd", "env_files", "paths", "root"})
 """Keys of the kinds whose values are paths, relative to the file's own directory."""
 
 Options = TypeVar("Options", bound=attrs.AttrsInstance)
