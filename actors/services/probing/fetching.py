@@ -10,7 +10,8 @@ import math
 import os
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
@@ -35,7 +36,7 @@ ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 """What is undone; nothing else is asked for."""
 
 
-# httpx imports its transport's own modules at the first use: 0.3 s in which the loop would stand still.
+# Its transport's own modules, which httpx imports at the first use: now, while this one is imported in a thread.
 httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
 
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=0)
@@ -73,7 +74,7 @@ class Answer:
     encoding: str
     """What the body is still encoded with; empty for nothing."""
     url: str
-    """Where it came from."""
+    """Where it came from, without what may be secret in it: user, password and query."""
     redirects: int
     """How many were followed."""
     certificate: bytes | None
@@ -103,12 +104,12 @@ async def fetch(request: Request, progress: Progress) -> Answer:
         try:
             url = httpx.URL(request.url)
         except httpx.InvalidURL as error:
-            raise LookFailed(f"{request.url!r} is no address: {error}") from error
+            raise LookFailed(f"the address cannot be read: {error}") from error
         answer, location = await _exchange(request, url, progress, followed)
         if location is None or answer.status not in REDIRECTS or request.redirects == 0:
             return answer
         if followed == request.redirects:
-            raise LookFailed(f"more than {followed} redirects, the last to {location!r}")
+            raise LookFailed(f"more than {followed} redirects, the last to {location.partition('?')[0]!r}")
         request = _redirected(request, url, answer.status, location)
         followed += 1
 
@@ -118,15 +119,20 @@ def _redirected(request: Request, url: httpx.URL, status: int, location: str) ->
     try:
         target = url.join(location)
     except (httpx.InvalidURL, ValueError) as error:
-        raise LookFailed(f"redirected to {location!r}, which is no address") from error
+        raise LookFailed(f"redirected to {location.partition('?')[0]!r}, which is no address") from error
     if target.scheme not in DEFAULT_PORTS or not target.host:
-        raise LookFailed(f"redirected to {location!r}, which is neither http nor https")
+        raise LookFailed(f"redirected to {location.partition('?')[0]!r}, which is neither http nor https")
     changes: dict[str, object] = {"url": str(target)}
     if (status == 303 and request.method != "HEAD") or (status in (301, 302) and request.method == "POST"):
         changes |= {"method": "GET", "body": None}
     if _origin(target) != _origin(url):
         changes["headers"] = {}  # whatever secret is among them was meant for the first one
     return attrs.evolve(request, **changes)
+
+
+def without_secrets(url: httpx.URL) -> str:
+    """*url* as it may be told."""
+    return str(url.copy_with(username=None, password=None, query=None, fragment=None))
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -225,7 +231,7 @@ async def _ask(
         location = response.headers.get("location")
         redirects = response.status_code in REDIRECTS and location is not None and request.redirects > 0
         body = _Body(0 if redirects else request.max_body, response.headers.get("content-encoding", ""))
-        await _read(response, body, progress)
+        await _read(response, body, visit)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise
     except httpx.RemoteProtocolError as error:
@@ -241,7 +247,7 @@ async def _ask(
         body=bytes(body.taken),
         cut=body.cut,
         encoding=body.left,
-        url=str(visit.url.copy_with(username=None, password=None)),
+        url=without_secrets(visit.url),
         redirects=followed,
         certificate=certificate,
     )
@@ -260,6 +266,8 @@ def _message(request: Request, visit: _Visit, connect_seconds: float | None) -> 
     if url.username or url.password:
         pair = f"{unquote(url.username)}:{unquote(url.password)}"
         headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+    if request.body is not None:
+        headers["content-length"] = str(len(request.body))
     headers |= {name.lower(): value for name, value in request.headers.items()} | {"connection": "close"}
     extensions = {
         "sni_hostname": url.raw_host.decode("ascii"),
@@ -271,24 +279,48 @@ def _message(request: Request, visit: _Visit, connect_seconds: float | None) -> 
             request.method,
             url.copy_with(host=str(visit.address[-1][0])),
             headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-            content=request.body,
+            stream=_Once(request.body or b""),
             extensions=extensions,
         )
     except (httpx.InvalidURL, ValueError) as error:
         raise LookFailed(f"the request cannot be made: {error}") from error
 
 
-async def _read(response: httpx.Response, body: "_Body", progress: Progress) -> None:
+async def _read(response: httpx.Response, body: "_Body", visit: _Visit) -> None:
     """Read the body until it ends, or there is enough of it."""
-    progress.doing = "waiting for the body"
+    visit.progress.doing = "waiting for the body"
     if body.full:
         return
-    async for data in response.aiter_raw():
-        body.take(data)
-        progress.doing = f"reading the body, of which {len(body.taken):,} bytes have come"
-        if body.full:
-            return
-    body.end()
+    parts = response.aiter_raw()
+    try:
+        async for data in parts:
+            body.take(data)
+            visit.progress.doing = f"reading the body, of which {len(body.taken):,} bytes have come"
+            if body.full:
+                break
+        else:
+            body.end()
+    finally:
+        # The transport's generators must come to their end here, not when they are collected.
+        await visit.close()
+        with suppress(httpx.TransportError):
+            async for _ in parts:
+                pass
+
+
+class _Once(httpx.AsyncByteStream):
+    """A body to send. Not httpx's own: that one is a generator, and left alone when a server answers early."""
+
+    def __init__(self, body: bytes) -> None:
+        self._left = [body]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
