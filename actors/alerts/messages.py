@@ -10,11 +10,9 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-Level: TypeAlias = Literal["info", "warning", "critical"]
-Value: TypeAlias = str | float | int | None
+from actors.settings import Level
 
-LEVELS: tuple[Level, ...] = ("info", "warning", "critical")
-"""From the least to the worst."""
+Value: TypeAlias = str | float | int | None
 
 
 def _now() -> datetime:
@@ -31,7 +29,8 @@ class AlertRaised:
     source: str
     """The part that found it: `metrics`, `services`, `store`, `logs`, `news`, ..."""
     key: str
-    """What is wrong, unique within its source: a rule's name, a service's id, a file."""
+    """What is wrong, and after a slash with what: `fatal/web`, `late/kospi-close`; unique within its source. Silences
+    and maintenance windows name rules by the part before the slash."""
     level: Level
     code: str
     """Which sentence people read, see `hamster.http.alert_texts`: `service_fatal`, `monitor_down`, `news_late`,
