@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -12,6 +11,7 @@ import attrs
 import trio
 
 from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
+from actors.services.environment import EnvFileError, EnvFiles, whole_environment
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, ProcessSpec, Run, RunStatus
 from actors.services.messages import Accepted, Failure, State, Wanted
 from actors.services.record import ServiceRecord
@@ -49,6 +49,7 @@ class ProcessService(Actor):
         self._logs_dir = logs_dir
         self._random = random
         self._alarm: Timer | None = None
+        self._env_files = EnvFiles()
         options = record.options
         self._backoff = Backoff(
             options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds
@@ -236,14 +237,15 @@ class ProcessService(Actor):
             # The task that follows the run outlives what caused it, and keeps the context it was started with.
             token = CORRELATION.set(None)
             try:
-                run = await self._keeper.start(service, self._spec(), self._run_changed)
+                run = await self._keeper.start(service, await self._spec(), self._run_changed)
             finally:
                 CORRELATION.reset(token)
         except (InvalidSpec, KeeperClosed, OSError) as error:
             # No process, no run: the same as a command that could not be executed. `KeeperUnavailable`, an OSError
             # like any other here, is no fault of the service.
             log.error("service.spawn_failed service=%s error=%s", service, error)
-            await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=not isinstance(error, InvalidSpec))
+            ours = not isinstance(error, InvalidSpec | EnvFileError)
+            await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=ours)
             return
         if record.run is not None:
             record.lost_output_before += record.run.status.lost_output_bytes
@@ -282,11 +284,12 @@ class ProcessService(Actor):
         """Called by the keeper's client; never waits. With a full mailbox the next message looks."""
         self.context.tell(_LookAtRun())
 
-    def _spec(self) -> ProcessSpec:
+    async def _spec(self) -> ProcessSpec:
         options, service = self._record.options, self._record.settings.id
+        from_files = await self._env_files.read(options.env_files)
         return ProcessSpec(
             argv=options.command,
-            env=environment(os.environ, options.env, service),
+            env=whole_environment(os.environ, self._record.settings, options, from_files),
             cwd=options.cwd,
             log_path=str(self._logs_dir / f"{service}.log"),
             grace=options.stop_grace,
@@ -303,11 +306,6 @@ async def end_unattended(record: ServiceRecord) -> None:
     if record.view.state is not State.STOPPED:
         record.change(state=State.STOPPED, pid=None, running_since=None, running_since_clock=None, next_restart_at=None)
         record.board.tell("stopped", record.settings.id)
-
-
-def environment(ours: Mapping[str, str], added: Mapping[str, str], service: str) -> dict[str, str]:
-    """The whole environment of a service: ours, its own id, and what its settings add."""
-    return {**ours, "HAMSTER_SERVICE": service, **added}
 
 
 def lived(status: RunStatus, seconds: float, now: float) -> bool:
