@@ -27,10 +27,14 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
+from actors.services import schedule_times
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.schedule import WallClock, utc_now
+from actors.services.schedule_times import Timetable, load_times
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
+from actors.webhooks import messages as webhooks
 
 log = logging.getLogger("actors.system")
 
@@ -47,7 +51,7 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = ()
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, schedule_times.MIGRATIONS)
 """The tables of every domain."""
 
 
@@ -111,7 +115,9 @@ class System:
 
 
 @asynccontextmanager
-async def open_system(settings: SystemSettings, *, random: Random | None = None) -> AsyncGenerator[System, None]:
+async def open_system(
+    settings: SystemSettings, *, random: Random | None = None, clock: WallClock = utc_now
+) -> AsyncGenerator[System, None]:
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
     Services are stopped in parallel within the longest of their graces, then the actors in reverse order, and last
@@ -122,6 +128,7 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
     Args:
         settings: What to run.
         random: For the jitter of delays; a seeded one makes them repeatable.
+        clock: The time of day, by which schedules go.
 
     Raises:
         OSError: The data directory cannot be made.
@@ -132,7 +139,7 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
     with unwrapping():
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
-            nursery.start_soon(_live, life, settings, random or Random(), name="system")  # noqa: S311 - no secret
+            nursery.start_soon(_live, life, settings, random or Random(), clock, name="system")  # noqa: S311 - no secret
             try:
                 await life.open.wait()
                 yield life.system
@@ -157,7 +164,7 @@ class _Life:
         return self.made
 
 
-async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
+async def _live(life: _Life, settings: SystemSettings, random: Random, clock: WallClock) -> None:
     """The resources and the tree of actors until the block is left.
 
     Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
@@ -173,7 +180,9 @@ async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
         ):
             services = Services(settings.services, bus)
             metrics = await _open_metrics(root, settings, services, bus)
-            await _open_services(root, settings, services, keeper, random)
+            await _open_services(
+                root, settings, services, keeper, random, Timetable(settings.zone, await load_times(store), clock)
+            )
             life.made = System(settings, bus, root, keeper, store, services, metrics)
             life.open.set()
             await life.leave.wait()
@@ -192,13 +201,13 @@ async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Se
 
 
 async def _open_services(
-    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random
+    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random, timetable: Timetable
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
     intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * max(1, len(settings.services)), DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    await services.open(domain, keeper, settings.logs_dir, random)
+    await services.open(domain, keeper, settings.logs_dir, random, timetable)
 
 
 def _make_directories(logs: Path) -> None:

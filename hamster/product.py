@@ -11,7 +11,7 @@ import trio
 from actors.runtime.groups import unwrapping
 from actors.settings import SystemSettings
 from actors.system import System, open_system
-from hamster.http import actors, metrics, services, ws
+from hamster.http import actors, metrics, service_reloads, services, ws
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
@@ -76,6 +76,7 @@ async def _open_hamster(
         app = make_app(
             [
                 partial(services.register, system=running, stamp=stamp),
+                partial(service_reloads.register, system=running),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),

@@ -9,11 +9,15 @@ from random import Random
 import trio
 
 from actors.runtime import ActorError, ActorState, Bus, Cell, Changed, ChildSpec, Ref, Supervisor
+from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper
 from actors.services.messages import (
     Accepted,
+    BeginService,
     Board,
+    ReloadService,
+    ReloadTaken,
     RestartService,
     ServiceCommands,
     ServiceNotFound,
@@ -25,12 +29,14 @@ from actors.services.messages import (
 )
 from actors.services.process import ProcessService, end_unattended
 from actors.services.record import BoardWriter, new_record
+from actors.services.schedule_times import Timetable
+from actors.services.stopping import dependents_first
 from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")
 
 SHUT_DOWN_MARGIN = 4.0
-"""Seconds beyond the longest grace that a shutdown may take: a holder that does not answer is killed after 2."""
+"""Seconds beyond the graces that a shutdown may take: a holder that does not answer is killed after 2."""
 
 SHUT_DOWN_ANSWER = 1.0
 """Seconds that a service's actor has to take the shutdown: well within the margin, so that another way is left."""
@@ -51,6 +57,7 @@ class Services:
             if service.process is not None
         }
         self._refs: dict[str, Ref[ServiceCommands]] = {}
+        self._timetable = Timetable()
 
     @property
     def board(self) -> Cell[Board]:
@@ -109,6 +116,16 @@ class Services:
         """Have it stopped, if it runs, and started. Answers and raises as `start`."""
         return await self.ref(service_id).ask(RestartService())
 
+    async def reload(self, service_id: str) -> ReloadTaken:
+        """Have it read its configuration again, while it runs; what came of it is told as `ReloadEnded`.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            CannotReload: Nobody said how.
+            ServiceNotRunning: It has no process.
+        """
+        return await self.ref(service_id).ask(ReloadService())
+
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.
 
@@ -128,25 +145,34 @@ class Services:
                 board = changed.value if isinstance(changed, Changed) else self.board.value
         return board
 
-    async def open(self, supervisor: Supervisor, keeper: Keeper, logs_dir: Path, random: Random) -> None:
+    async def open(
+        self,
+        supervisor: Supervisor,
+        keeper: Keeper,
+        logs_dir: Path,
+        random: Random,
+        timetable: Timetable | None = None,
+    ) -> None:
         """Start an actor for every service under *supervisor*, and those services that start by themselves."""
+        self._timetable = timetable or Timetable()
         for settings in self._settings.values():
             spec = ChildSpec(settings.id, self._factory(settings, keeper, logs_dir, random))
             self._refs[settings.id] = await supervisor.start(spec)
         for settings in self._settings.values():
             if settings.autostart and settings.kind == "process":
-                self._refs[settings.id].tell(StartService())
+                self._refs[settings.id].tell(BeginService())
 
     async def shut_down(self) -> None:
-        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
+        """Stop all services, each after those that depend on it and otherwise at the same time.
 
-        A service whose actor is down is stopped as well.
+        Returns once all are stopped, or after the longest chain of graces and a margin. A service whose actor is down
+        is stopped as well.
         """
-        longest = max((record.options.stop_grace for record in self._records.values()), default=0.0)
-        with trio.move_on_after(longest + SHUT_DOWN_MARGIN) as bound:
-            async with trio.open_nursery() as nursery:
-                for service in self._refs:
-                    nursery.start_soon(self._shut_down, service)
+        settings = [view.settings for view in self._writer.cell.value.values()]
+        order = dependents(settings)
+        graces = {service: record.options.stop_grace for service, record in self._records.items()}
+        with trio.move_on_after(longest(order, graces) + SHUT_DOWN_MARGIN) as bound:
+            await dependents_first(order, self._shut_down)
         if bound.cancelled_caught:
             left = [service for service, view in self._writer.cell.value.items() if view.state is not State.STOPPED]
             log.error("services.shutdown_cut_off services=%s next=kill", ",".join(left))
@@ -172,4 +198,9 @@ class Services:
         record = self._records.get(settings.id)
         if record is None:
             return lambda: IdleService(settings, self._writer)
-        return lambda: ProcessService(record, keeper, logs_dir, random)
+        return lambda: ProcessService(record, keeper, logs_dir, random, self._start_other, self._timetable)
+
+    def _start_other(self, service_id: str) -> None:
+        """For a service that depends on another; it never waits."""
+        if service_id in self._refs:
+            self._refs[service_id].tell(StartService())

@@ -33,6 +33,8 @@ AGAIN_SECONDS = 10.0
 """After a failure to watch, as where the machine allows no more watches."""
 GONE_SECONDS = 0.5
 """After a directory went while it was about to be watched."""
+RETRY_SECONDS = 0.05
+"""After what changed could not be taken."""
 RECENT = 3
 """Names that are told of one settled change; of the rest only how many."""
 
@@ -124,7 +126,7 @@ class Settling:
 class FileWatch:
     """Watches the files of one service for as long as `run` runs."""
 
-    def __init__(self, service: str, options: FileWatchOptions, settled: Callable[[str], object]) -> None:
+    def __init__(self, service: str, options: FileWatchOptions, settled: Callable[[str], bool]) -> None:
         self._service = service
         self._paths = tuple(Path(path).absolute() for path in options.paths)
         self._ignore = options.ignore
@@ -138,7 +140,10 @@ class FileWatch:
         self._missing = 0
 
     async def run(self) -> None:
-        """Call `settled` with what changed, once each time that changes have come to rest. Never returns."""
+        """Call `settled` with what changed, once each time that changes have come to rest. Never returns.
+
+        Where `settled` says that it could not take it, it is called again.
+        """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch)
             await self._settle()
@@ -153,7 +158,9 @@ class FileWatch:
                 with trio.move_on_at(due):
                     await self._news.wait()
             else:
-                self._settled(self._changes.take())
+                what = self._changes.take()
+                while not self._settled(what):  # noqa: ASYNC110 - a mailbox tells nobody that it has room again
+                    await trio.sleep(RETRY_SECONDS)
 
     async def _watch(self) -> None:
         before: frozenset[Path] | None = None

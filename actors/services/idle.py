@@ -1,7 +1,7 @@
 """Services of a kind that this version cannot run: they are there, stopped, and say so."""
 
 from actors.runtime import Actor
-from actors.services.messages import Accepted, ServiceUnavailable
+from actors.services.messages import Accepted, CannotReload, ReloadTaken, ServiceUnavailable
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -21,6 +21,12 @@ class IdleService(Actor):
 
     def restart(self) -> Accepted:
         raise ServiceUnavailable(self._settings.id, self._settings.kind)
+
+    def begin(self) -> Accepted:
+        return self.stop()
+
+    def reload(self) -> ReloadTaken:
+        raise CannotReload(self._settings.id)
 
     def shut_down(self) -> None:
         """Nothing to do."""

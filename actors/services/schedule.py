@@ -102,22 +102,24 @@ class Schedule:
     on: bool = False
     queued: bool = False
     """A run waits for the one before to end."""
-    resumes: bool = True
-    """It was not off since we started: `seen` counts."""
     _due: datetime | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._due = self.plan.after(self.seen)
 
+    def resume(self) -> None:
+        """Deal with times from where it was left, as at our own start."""
+        self.on = True
+
     def turn_on(self) -> None:
-        """Deal with times from now on; at our own start, from where it was left."""
-        if not self.on and not self.resumes:
+        """Deal with times from now on."""
+        if not self.on:
             self._see(self.clock())
-        self.on, self.resumes = True, False
+        self.on = True
 
     def turn_off(self) -> None:
         """Deal with no times any more, and forget the run that waits."""
-        self.on = self.queued = self.resumes = False
+        self.on = self.queued = False
 
     def comes(self) -> bool:
         """Whether, while it is on, a time has come since the last one that did: said once, however many have."""
@@ -144,7 +146,7 @@ class Schedule:
 
     def take_over(self, before: "Schedule") -> None:
         """Go on where *before* is, which is asked no more."""
-        self.on, self.queued, self.resumes = before.on, before.queued, before.resumes
+        self.on, self.queued = before.on, before.queued
 
     def _see(self, now: datetime) -> None:
         self.seen = now

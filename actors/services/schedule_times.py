@@ -10,7 +10,7 @@ import attrs
 
 from actors.services.schedule import Plan, Schedule, WallClock, utc_now, zone_of
 from actors.settings import ScheduleOptions
-from actors.store import Migrations, Store
+from actors.store import Migrations, Store, StoreError
 
 log = logging.getLogger("actors.services")
 
@@ -54,14 +54,9 @@ class StoredTimes(MemoryTimes):
         super().__init__()
         self._store = store
 
-    async def load(self) -> None:
-        """Read what was kept.
-
-        Raises:
-            StoreUnavailable: It cannot be read.
-        """
-        for service, plan, seen in await self._store.read(_rows):
-            super().remember(service, plan, datetime.fromisoformat(seen))
+    def put(self, service: str, plan: str, seen: datetime) -> None:
+        """Note what was kept."""
+        super().remember(service, plan, seen)
 
     def remember(self, service: str, plan: str, seen: datetime) -> None:
         """Keep it. Never waits."""
@@ -70,6 +65,17 @@ class StoredTimes(MemoryTimes):
         self._store.write_later(
             lambda connection: connection.execute("INSERT OR REPLACE INTO schedule_times VALUES (?, ?, ?)", row)
         )
+
+
+async def load_times(store: Store) -> ScheduleTimes:
+    """What *store* keeps. Where it cannot be read schedules begin anew: that is no reason not to run."""
+    times = StoredTimes(store)
+    try:
+        for service, plan, seen in await store.read(_rows):
+            times.put(service, plan, datetime.fromisoformat(seen))
+    except StoreError as error:
+        log.error("schedule.times_unread error=%s next=begin_anew", error)
+    return times
 
 
 @attrs.frozen

@@ -19,8 +19,8 @@ from hamster.importing import FORMATS, ImportRefused, import_file, toml_of, writ
 def import_(file: Path, format_: str | None, output: Path | None, force: bool) -> None:
     """Make a hamster.toml of another supervisor's file.
 
-    Reads supervisord.conf, a PM2 ecosystem as JSON, and a Procfile. Nothing is started and the file stays as it is; what
-    could not be carried over is said line by line.
+    Reads supervisord.conf, a PM2 ecosystem as JSON, and a Procfile. Nothing is started and the file stays as it is;
+    what could not be carried over is said line by line.
     """
     try:
         imported = import_file(file, format_)

@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
-from actors.services import ServiceNotFound, ServiceUnavailable
+from actors.services import CannotReload, ServiceNotFound, ServiceNotRunning, ServiceUnavailable
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -48,6 +48,12 @@ REFUSED_TEXT: Mapping[Refused, str] = {
 }
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
+CANNOT_RELOAD = (
+    "서비스 '{service}'에는 설정을 다시 읽게 하는 방법이 없습니다. reload_signal 또는 reload_command를 지정해 주세요"
+)
+NOT_RUNNING = "서비스 '{service}'이(가) 실행 중이 아닙니다 (현재: {state.value})"
+RELOAD_FAILED = "서비스 '{service}'이(가) 설정을 다시 읽지 못했습니다: {problem}"
+RELOAD_UNFINISHED = "서비스 '{service}'의 설정 다시 읽기가 {seconds:g}초 안에 끝나지 않았습니다"
 SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
 NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
 BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
@@ -100,6 +106,8 @@ class Entry:
 #: Domain errors. The most derived type that matches decides.
 ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
+    Entry(CannotReload, 409, CANNOT_RELOAD),
+    Entry(ServiceNotRunning, 409, NOT_RUNNING),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),

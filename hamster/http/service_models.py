@@ -40,6 +40,7 @@ class ServiceModel:
     health: str
     wanted: str
     next_restart_at: str | None
+    next_run_at: str | None
     cpu_percent: float | None
     memory_bytes: int | None
 
@@ -64,6 +65,7 @@ def service_model(view: ServiceView, readings: Readings, stamp: Stamp) -> Servic
         health="unknown",  # nothing probes a process yet, and nobody has said that it is well
         wanted=view.wanted.value,
         next_restart_at=None if view.next_restart_at is None else stamp(view.next_restart_at),
+        next_run_at=None if view.next_run_at is None else stamp(view.next_run_at),
         cpu_percent=None if usage is None or usage.cpu_percent is None else round(usage.cpu_percent, 1),
         memory_bytes=None if usage is None else usage.memory_bytes,
     )
@@ -76,5 +78,7 @@ def config_of(view: ServiceView) -> dict[str, object]:
         return mask_options(attrs.asdict(settings.monitor)) if settings.monitor is not None else {}
     options = attrs.asdict(settings.process)
     options["command"] = mask_command(settings.process.command)
+    if settings.process.reload_command is not None:
+        options["reload_command"] = mask_command(settings.process.reload_command)
     options["env"] = mask_environment(settings.process.env)
     return {**options, "autostart": settings.autostart}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.hamsters import Hamster, hamster, run, until
 
-SUPERVISORD = f"""
+SUPERVISORD = """
 [supervisord]
 environment=SHARED="of all"
 

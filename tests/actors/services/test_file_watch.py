@@ -85,10 +85,11 @@ class Heard:
     told: list[str] = attrs.field(factory=list[str])
     more: trio.Event = attrs.field(factory=trio.Event)
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, what: str) -> bool:
         self.told.append(what)
         self.more.set()
         self.more = trio.Event()
+        return True
 
     async def next(self) -> str:
         """What is told next, from the first call on."""

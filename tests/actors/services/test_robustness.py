@@ -8,6 +8,7 @@ import attrs
 import pytest
 import trio
 
+import actors.services.launching
 import actors.services.process
 import actors.system
 from actors import State, System, open_system
@@ -146,11 +147,11 @@ async def test_an_actor_that_crashes_when_a_backoff_is_over_starts_its_service_a
             assert system.services.ref("a").statistics().restarts == 1
 
 
-@pytest.mark.parametrize("method", ["_spec", "_look_at_run"])
+@pytest.mark.parametrize(("owner", "name"), [(actors.services.launching, "spec_of"), (ProcessService, "_look_at_run")])
 async def test_an_actor_that_crashes_before_or_after_a_spawn_leaves_exactly_one_process(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, method: str
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:
-    break_once(monkeypatch, ProcessService, method)
+    break_once(monkeypatch, owner, name)
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a"))) as system:
             system.services.ref("a").tell(StartService())
