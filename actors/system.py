@@ -27,7 +27,7 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
-from actors.services import schedule_times
+from actors.services import added, schedule_times
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.services.schedule import WallClock, utc_now
@@ -47,11 +47,14 @@ ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
 
+SERVICES = 100
+"""So many services are reckoned with at least: they may become more while it runs."""
+
 SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, schedule_times.MIGRATIONS)
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, added.MIGRATIONS, schedule_times.MIGRATIONS)
 """The tables of every domain."""
 
 
@@ -178,7 +181,8 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            services = Services(settings.services, bus)
+            kept = added.fitting(settings.services, await added.read_added(store))
+            services = Services((*settings.services, *kept), bus, store)
             metrics = await _open_metrics(root, settings, services, bus)
             await _open_services(
                 root, settings, services, keeper, random, Timetable(settings.zone, await load_times(store), clock)
@@ -205,9 +209,10 @@ async def _open_services(
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
-    intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * max(1, len(settings.services)), DOMAIN_INTENSITY.period)
+    crashes = DOMAIN_INTENSITY.restarts * max(SERVICES, len(services.board.value))
+    intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    await services.open(domain, keeper, settings.logs_dir, random, timetable)
+    await services.open(domain, keeper, settings.logs_dir, random, timetable=timetable)
 
 
 def _make_directories(logs: Path) -> None:

@@ -1,7 +1,10 @@
 """The tasks that look after one run, beside the mailbox: its probes and its memory."""
 
+import logging
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import attrs
 import trio
@@ -15,11 +18,18 @@ from actors.services.wellness import Wellness
 from actors.settings import ProcessOptions
 from actors.settings.probes import AliveOptions, ProbeOptions, ReadyOptions
 
+T = TypeVar("T")
+
+log = logging.getLogger("actors.services")
+
 MEMORY_SECONDS = 2.0
 """Between two looks at the memory."""
 
 MEMORY_LOOKS = 2
 """So many in a row must find too much: one may meet a moment such as a fork."""
+
+BROKEN_SECONDS = 5.0
+"""After a fault of our own."""
 
 SEARCH_AGAIN_SECONDS = 1.0
 """After a search for a line that did not come to an end of its own."""
@@ -45,6 +55,26 @@ class Attended:
         """Whether there is anything to look at."""
         options = self.options
         return options.ready is not None or options.alive is not None or options.memory_max is not None
+
+    def configured(self, options: ProcessOptions, *, up: bool) -> "Attended":
+        """The same run, looked after by other options.
+
+        Args:
+            options: The new ones.
+            up: It came up by the old ones: it counts as ready, and is only asked on.
+        """
+        old = self.options
+        if (options.ready, options.alive, options.memory_max) == (old.ready, old.alive, old.memory_max):
+            return self
+        before = self.wellness
+        wellness = Wellness(ready_at=before.ready_at)
+        if up and wellness.ready_at is None:
+            wellness.ready_at = trio.current_time()
+        if options.ready == old.ready:
+            wellness.ready = before.ready
+        if options.alive == old.alive:
+            wellness.alive = before.alive
+        return attrs.evolve(self, options=options, wellness=wellness)
 
 
 class Attendance:
@@ -75,11 +105,23 @@ class Attendance:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 if options.ready is not None:
-                    nursery.start_soon(self._ask_ready, options.ready)
+                    nursery.start_soon(self._guarded, self._ask_ready, options.ready)
                 if options.alive is not None:
-                    nursery.start_soon(self._ask_alive, options.alive)
+                    nursery.start_soon(self._guarded, self._ask_alive, options.alive)
                 if options.memory_max is not None:
-                    nursery.start_soon(self._watch_memory, options.memory_max)
+                    nursery.start_soon(self._guarded, self._watch_memory, options.memory_max)
+
+    async def _guarded(self, task: Callable[[T], Awaitable[None]], options: T) -> None:
+        """Do *task* again after a while should it break."""
+        while True:
+            try:
+                await task(options)
+            except Exception:
+                # A fault of ours in a probe must neither end the service nor wear out its actor's restarts.
+                log.exception("service.attendance_broken service=%s next=try_again", self.attended.run.name)
+                await trio.sleep(BROKEN_SECONDS)
+            else:
+                return
 
     # -- is it ready?
 
@@ -171,4 +213,4 @@ class Attendance:
 
 def log_line_command(*arguments: str) -> list[str]:
     """How to execute the search for a line. A frozen build, which has no interpreter, changes this function alone."""
-    return [sys.executable, "-I", "-S", "-X", "utf8", str(log_line.__file__), *arguments]
+    return [sys.executable, "-I", "-S", "-X", "utf8", str(log_line.__file__), str(os.getpid()), *arguments]

@@ -1,14 +1,14 @@
 """The board of all services, and everything that is told of them."""
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import attrs
 
-from actors.runtime import Bus, Cell
+from actors.runtime import Bus, Cell, Changed
 from actors.services.messages import Board, EventType, Failure, Happened, ServiceChanged, ServiceEvent, ServiceView
 
 Axis: TypeAlias = Literal["wanted", "state", "health"]
@@ -43,15 +43,35 @@ class BoardWriter:
 
         Args:
             view: The new entry.
-            cause: Why its state, its health or what is wanted of it became another one, if one did.
+            cause: Why its state, its health or what is wanted of it became another one, if one did. Whoever gives
+                none tells it by itself.
         """
         old = self.cell.value[view.id]
         if old == view:
             return
         self.cell.set(MappingProxyType({**self.cell.value, view.id: view}))
         self._bus.publish(ServiceChanged(old, view))
-        self._tell_history(old, view, cause or Cause("unknown"))
+        if cause is not None:
+            self._tell_history(old, view, cause)
         self._wake_followers(view)
+
+    def arrange(self, views: Sequence[ServiceView]) -> None:
+        """Have exactly *views* on the board, in this order."""
+        board = {view.id: view for view in views}
+        if list(board.items()) != list(self.cell.value.items()):
+            self.cell.set(MappingProxyType(board))
+            for _, wake in tuple(self._followers.values()):
+                wake()
+
+    async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
+        """The board once *condition* holds for it; waits as long as its caller lets it."""
+        watch = self.cell.subscribe()
+        with watch.changes:
+            board = watch.value
+            while not condition(board):
+                changed = await watch.changes.receive()
+                board = changed.value if isinstance(changed, Changed) else self.cell.value
+        return board
 
     def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:
         """Publish an event about a service, with its present view."""

@@ -1,4 +1,4 @@
-"""Wait until a line of a log matches: a program of its own, `python -I -S log_line.py PATH MARK SECONDS EXPRESSION`.
+"""Wait until a line of a log matches: a program, `python -I -S log_line.py PARENT PATH MARK SECONDS EXPRESSION`.
 
 Not a task, nor a thread: an expression can take for ever on the wrong line, and Python's `re` lets nothing else of its
 process run meanwhile. This process burns alone, and ends by an alarm that no expression holds up.
@@ -142,13 +142,12 @@ class Lines:
         self._begun = (self._begun + rest)[:LINE_BYTES]
 
 
-def main(path: str, begins: str, seconds: str, expression: str) -> int:
+def main(parent: str, path: str, begins: str, seconds: str, expression: str) -> int:
     """Wait for the line; the exit code."""
     signal.setitimer(signal.ITIMER_REAL, float(seconds))
-    parent = os.getppid()
     search = re.compile(expression).search
     reader, lines = LogReader(path, LogMark.parse(begins)), Lines()
-    while os.getppid() == parent:
+    while os.getppid() == int(parent):
         chunk = reader.read()
         for line in lines.feed(chunk):
             text = line.decode("utf-8", "replace")

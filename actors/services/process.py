@@ -9,13 +9,15 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
+from actors.runtime import CORRELATION, Actor, Message, Timer
 from actors.services.attendance import Attendance
+from actors.services.delays import begin_delay, begin_rest
 from actors.services.dependencies import Outlook, outlook
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
 from actors.services.launching import ITS_OWN, launch
-from actors.services.messages import Accepted, Failure, ReloadTaken, State, Wanted
+from actors.services.messages import Accepted, Configured, Failure, ReloadTaken, State, Wanted
 from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
+from actors.services.reload import effect_of, starts_anew
 from actors.services.reloading import Reloads
 from actors.services.rules import Action, Event, judge, transition, wanted_after
 from actors.services.run_report import LOST, cause_of_end, describe, failure_of, lived
@@ -25,6 +27,7 @@ from actors.services.scheduling import due_command, keep_schedule, next_look
 from actors.services.telling import alarm_of_fatal, alarm_of_log
 from actors.services.watched_files import WatchedFiles
 from actors.services.watching import dismissal, note_health, note_start
+from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")
 
@@ -112,7 +115,7 @@ class ProcessService(Actor):
             case State.BACKOFF if record.due_at is None:
                 record.due_at = trio.current_time()
             case State.FATAL if record.due_at is None and not record.missing:
-                self._rest()
+                begin_rest(record)
             case _:
                 pass  # the run, or its end, is there to be looked at
 
@@ -155,6 +158,22 @@ class ProcessService(Actor):
         elif record.lives:  # else it reads them at its next start
             self._reloads.take(cause)
 
+    async def configure(self, settings: ServiceSettings) -> Configured:
+        await self.look()
+        record = self._record
+        options = settings.process
+        assert options is not None  # noqa: S101 - another kind would be another service
+        effect = effect_of(record.settings, settings)
+        record.configure(settings, options)
+        keep_schedule(record, self._timetable)
+        self._follow_dependencies()
+        anew = starts_anew(effect, record.view) and not record.shutting_down
+        if anew:
+            self._begin_command(Event.RESTART)
+            await self._happen(Event.RESTART, Cause("reload", "its configuration is another one"))
+        await self.look()  # by the new settings: what it waits for may be there already
+        return Configured(restarted=anew)
+
     async def shut_down(self) -> None:
         self._record.shutting_down = True
         await self._happen(Event.STOP, Cause("shutdown"))  # before any look, which might start what is due
@@ -174,12 +193,7 @@ class ProcessService(Actor):
             return Accepted(before, changed=False)
         wanted = wanted_after(before.wanted, event)
         if (transition(before.state, event).state, wanted) != (before.state, before.wanted):
-            record.caused_by = CORRELATION.get()
-            record.commanded_restart = event is Event.RESTART and before.state in ALIVE
-            if event is not Event.STOP:
-                record.failures.clear()
-                record.attempts = 0
-                record.last_chance = False
+            self._begin_command(event)
         if event is not Event.STOP and (event is Event.RESTART or before.state not in ALIVE or record.spawn_waits):
             self._bring_dependencies()
         cause = attrs.evolve(by, reason=event.value, by=by.reason) if by is COMMAND else by
@@ -187,6 +201,16 @@ class ProcessService(Actor):
         await self.look()
         after = record.view
         return Accepted(after, changed=(after.state, after.wanted) != (before.state, before.wanted))
+
+    def _begin_command(self, event: Event) -> None:
+        """What follows is its consequence; who is to run is forgiven its failures."""
+        record = self._record
+        record.caused_by = CORRELATION.get()
+        record.commanded_restart = event is Event.RESTART and record.view.state in ALIVE
+        if event is not Event.STOP:
+            record.failures.clear()
+            record.attempts = 0
+            record.last_chance = False
 
     # -- what happens
 
@@ -309,9 +333,9 @@ class ProcessService(Actor):
             also = {"waits_for": (), "next_restart_at": None, **also, "state": following.state}
         delay: float | None = None
         if following.action is Action.DELAY:
-            delay = self._delay()
+            delay = begin_delay(record, self._random)
         elif following.action is Action.REST:
-            delay = self._rest()
+            delay = begin_rest(record)
         if delay is not None:
             also["next_restart_at"] = datetime.now(UTC) + timedelta(seconds=delay)
         if event is Event.DUE and following.action is Action.SPAWN:
@@ -365,24 +389,6 @@ class ProcessService(Actor):
             return
         self.context.tell(_LookAtRun())  # the first news may have come before this line
 
-    def _delay(self) -> float:
-        """Start the delay before the next run; its length in seconds."""
-        record = self._record
-        options = record.options
-        backoff = Backoff(options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds)
-        delay = backoff.delay(record.attempts, self._random)
-        record.attempts += 1
-        record.due_at = trio.current_time() + delay
-        return delay
-
-    def _rest(self) -> float | None:
-        """Start the long delay before one more try, if there is to be one; its length in seconds."""
-        options = self._record.options
-        if options.fatal_retry is None or options.restart == "never":
-            return None
-        self._record.due_at = trio.current_time() + options.fatal_retry
-        return options.fatal_retry
-
     def _end(self) -> None:
         record = self._record
         record.due_at = None
@@ -394,7 +400,9 @@ class ProcessService(Actor):
 
     def _follow_dependencies(self) -> None:
         settings = self._record.settings
-        self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
+        self._record.board.unfollow(settings.id)
+        if settings.depends_on:
+            self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
 
     def _dependency_changed(self) -> None:
         if self._record.spawn_waits or self._record.missing:
@@ -458,15 +466,3 @@ class ProcessService(Actor):
     def _run_changed(self, run: Run) -> None:
         """Called by the keeper's client; never waits. With a full mailbox the next message looks."""
         self.context.tell(_LookAtRun())
-
-
-async def end_unattended(record: ServiceRecord) -> None:
-    """Stop a service whose actor does not take messages, for good; returns once nothing of it is left."""
-    record.due_at, record.spawn_waits = None, False
-    record.end_run()
-    if record.run is not None:
-        await record.run.wait(Phase.EMPTY)
-    record.run_ended = True
-    if record.view.state is not State.STOPPED:
-        record.change(Cause("shutdown"), state=State.STOPPED, next_restart_at=None, **NO_RUN)
-        record.board.tell("stopped", record.settings.id)

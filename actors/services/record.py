@@ -138,12 +138,21 @@ class ServiceRecord:
         started_at = None if self.run is None or self.run_ended else self.run.status.started_at
         return None if started_at is None else started_at + seconds
 
+    def configure(self, settings: ServiceSettings, options: ProcessOptions) -> None:
+        """Go by other settings from now on; a run that is there is looked after by them."""
+        if (options.fatal_failures, options.fatal_window) != (self.options.fatal_failures, self.options.fatal_window):
+            self.failures = failure_window(options)
+        self.settings, self.options = settings, options
+        if self.attended is not None and not self.run_ended:
+            self.attended = self.attended.configured(options, up=self.view.state is State.RUNNING)
+        self.change(settings=settings)
+
     def change(self, cause: Cause | None = None, **changes: object) -> None:
         """Change what the board says of it; see `BoardWriter.put`."""
         view = self.view
         # Compared first: most looks change nothing, and making a view costs more than looking at one.
         if any(getattr(view, name) != value for name, value in changes.items()):
-            self.board.put(attrs.evolve(view, **changes), cause)
+            self.board.put(attrs.evolve(view, **changes), cause or Cause("unknown"))
 
     def end_run(self) -> None:
         """Ask the run to end, if there is one. Asking again changes nothing."""
@@ -153,5 +162,9 @@ class ServiceRecord:
 
 def new_record(settings: ServiceSettings, options: ProcessOptions, board: BoardWriter) -> ServiceRecord:
     """The record of a service that was never started."""
-    window = RestartWindow(RestartIntensity(options.fatal_failures - 1, options.fatal_window))
-    return ServiceRecord(settings, options, board, window)
+    return ServiceRecord(settings, options, board, failure_window(options))
+
+
+def failure_window(options: ProcessOptions) -> RestartWindow:
+    """Counts failures, and says which is one too many."""
+    return RestartWindow(RestartIntensity(options.fatal_failures - 1, options.fatal_window))

@@ -14,9 +14,13 @@ SOURCE = "services"
 
 
 def tell_health(record: ServiceRecord) -> None:
-    """Tell, once each, that a service that came up is unhealthy, and that it is healthy again."""
+    """Tell, once each, that a service that came up is not ready any more, and that it is again.
+
+    Of one that is not alive any more is told what comes of it: it is ended.
+    """
     view = record.view
-    if view.health is Health.UNHEALTHY and record.unwell is None and view.state is State.RUNNING:
+    ended = record.wellness.alive.health is Health.UNHEALTHY
+    if view.health is Health.UNHEALTHY and record.unwell is None and view.state is State.RUNNING and not ended:
         detail = view.health_detail or "its probe says nothing"
         record.unwell = Failure("not_ready", detail, datetime.now(UTC))
         log.warning("service.unhealthy service=%s detail=%r", view.id, detail)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from actors.services.attendance import MEMORY_LOOKS
-from actors.services.messages import Failure, Health
+from actors.services.messages import Failure, Health, State
 from actors.services.record import Cause, ServiceRecord
 from actors.services.telling import tell_health
 
@@ -39,7 +39,8 @@ def dismissal(record: ServiceRecord, now: float) -> Failure | None:
         return None
     wellness, ready, most = record.wellness, record.options.ready, record.options.memory_max
     at = datetime.now(UTC)
-    if ready is not None and not record.is_ready and now >= record.ready_by:
+    starting = record.view.state is State.STARTING
+    if starting and ready is not None and not record.is_ready and now >= record.ready_by:
         said = f": {wellness.ready.detail}" if wellness.ready.detail else ""
         return Failure("not_ready", f"not ready within {ready.deadline:g} s{said}", at)
     if wellness.alive.health is Health.UNHEALTHY:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import attrs
 import trio
 from quart import Response, request
 from quart_trio import QuartTrio
@@ -15,19 +14,11 @@ from hamster.http.app import json_response
 from hamster.http.errors_ko import ErrorTable
 from hamster.http.parameters import reading
 from hamster.http.problems import HttpProblem
-from hamster.http.services import MAX_WAIT, Result
+from hamster.http.services import MAX_WAIT
+from hamster.http.targets import Result, each, is_one, several
 
 CANNOT = (CannotReload, ServiceNotRunning, ServiceUnavailable)
 """Errors of one service, which among several are its result."""
-
-
-@attrs.define(slots=False)
-class Several:
-    """The answer for more than one service; the first two keys are those of one."""
-
-    message: str
-    service_id: str
-    results: list[Result]
 
 
 def register(app: QuartTrio, system: System) -> None:
@@ -37,20 +28,14 @@ def register(app: QuartTrio, system: System) -> None:
     async def reload(target: str) -> Response:
         with reading(request.args) as query:
             wait = query.number("wait", default=0.0, low=0.0, high=MAX_WAIT)
-        ids = system.services.matching(target)
-        if ids == (target,):
+        if is_one(system.services, target):
             return json_response({"message": await reload_one(system, target, wait), "service_id": target})
-        results: dict[str, Result] = {}
 
-        async def one(service_id: str) -> None:
-            results[service_id] = await result_of(system, service_id, wait, errors)
+        async def one(service_id: str) -> Result:
+            return await result_of(system, service_id, wait, errors)
 
-        async with trio.open_nursery() as nursery:
-            for service_id in ids:
-                nursery.start_soon(one, service_id)
-        failed = sum(not result.success for result in results.values())
-        text = texts_ko.RELOADED_SEVERAL.format(target=target, count=len(ids), failed=failed)
-        return json_response(Several(text, target, [results[service_id] for service_id in ids]))
+        results = await each(system.services.matching(target), one)
+        return json_response(several(target, texts_ko.SERVICES_RELOADED, results))
 
     app.add_url_rule("/api/services/<target>/reload", "services.reload", reload, methods=["POST"])
 
@@ -72,7 +57,7 @@ async def reload_one(system: System, service_id: str, wait: float) -> str:
                     ):
                         return _told(event)
             raise HttpProblem(409, errors_ko.RELOAD_UNFINISHED.format(service=service_id, seconds=wait))
-    text = texts_ko.RELOADED if taken.ended else texts_ko.RELOADING
+    text = texts_ko.SERVICE_RELOADED if taken.ended else texts_ko.SERVICE_RELOADING
     return text.format(service=service_id)
 
 
@@ -93,4 +78,4 @@ def _told(event: ReloadEnded) -> str:
     names: Mapping[str, str] = {"service": event.service_id, "problem": event.problem or ""}
     if event.problem is not None:
         raise HttpProblem(409, errors_ko.RELOAD_FAILED.format_map(names))
-    return texts_ko.RELOADED.format_map(names)
+    return texts_ko.SERVICE_RELOADED.format_map(names)

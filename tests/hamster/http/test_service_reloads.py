@@ -78,7 +78,7 @@ async def test_several_services_have_a_result_each(yard: Yard) -> None:
     async with asking(yard, *services) as client:
         status, body = await post(client, "a-*/reload?wait=10")
         assert (status, body["service_id"]) == (200, "a-*")
-        assert body["message"] == "a-*: 서비스 3개에 설정을 다시 읽게 했습니다 (실패 2개)"
+        assert body["message"] == "서비스 3개 중 2개의 요청이 실패했습니다 (a-*)"
         results = msgspec.convert(body["results"], list[dict[str, object]])
         assert [(result["service_id"], result["success"]) for result in results] == [
             ("a-1", True), ("a-2", False), ("a-3", False),
