@@ -20,6 +20,7 @@ COMMANDS = {
     "add": ("adding", "Add a service, or change one that was added."),
     "remove": ("adding", "Remove a service that was added."),
     "watch": ("watch", "Print what happens, the moment it happens."),
+    "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
     "import": ("importing", "Make a hamster.toml of another supervisor's file."),

@@ -9,6 +9,7 @@ from typing import cast
 import attrs
 import msgspec
 
+from actors.alerts.messages import AlertNotFound, WindowNotFound
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import (
     AlreadyRolling,
@@ -91,6 +92,11 @@ BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다�
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
+ALERT_NOT_FOUND = "경고를 찾을 수 없습니다: {alert}"
+WINDOW_NOT_FOUND = "등록된 점검 시간을 찾을 수 없습니다. 설정 파일의 점검 시간은 파일에서 변경해 주세요"
+SILENCE_EITHER = "seconds와 until 중 하나만 지정해야 합니다"
+SILENCE_RANGE = "지금부터 1년 이내의 시간이어야 합니다"
+
 WS_NO_TEXT = "메시지는 텍스트 프레임이어야 합니다"
 WS_NO_JSON = "메시지가 올바른 JSON이 아닙니다"
 WS_NO_OBJECT = "메시지는 JSON 객체여야 합니다"
@@ -141,6 +147,8 @@ ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotRunning, 409, NOT_RUNNING),
     Entry(ServiceIsGroup, 404, SERVICE_IS_GROUP),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
+    Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
+    Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     Entry(ServiceExists, 409, SERVICE_EXISTS),
     Entry(ServiceNeeded, 409, SERVICE_NEEDED),
     Entry(NotApplied, 503, NOT_APPLIED),
