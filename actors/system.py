@@ -36,9 +36,11 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
-from actors.services import added
+from actors.services import added, schedule_times
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.schedule import WallClock, utc_now
+from actors.services.schedule_times import Timetable, load_times
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
 from actors.webhooks import messages as webhooks
@@ -61,7 +63,13 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, added.MIGRATIONS, tiers.MIGRATIONS, ALERT_TABLES)
+MIGRATIONS: tuple[Migrations, ...] = (
+    webhooks.MIGRATIONS,
+    added.MIGRATIONS,
+    tiers.MIGRATIONS,
+    ALERT_TABLES,
+    schedule_times.MIGRATIONS,
+)
 """The tables of every domain."""
 
 
@@ -133,7 +141,11 @@ class System:
 
 @asynccontextmanager
 async def open_system(
-    settings: SystemSettings, *, random: Random | None = None, sentences: Sentences = english
+    settings: SystemSettings,
+    *,
+    random: Random | None = None,
+    clock: WallClock = utc_now,
+    sentences: Sentences = english,
 ) -> AsyncGenerator[System, None]:
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
@@ -145,6 +157,7 @@ async def open_system(
     Args:
         settings: What to run.
         random: For the jitter of delays; a seeded one makes them repeatable.
+        clock: The time of day, by which schedules go.
         sentences: What people read of alerts in webhooks.
 
     Raises:
@@ -157,7 +170,7 @@ async def open_system(
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
             chance = random or Random()  # noqa: S311 - no secret
-            nursery.start_soon(_live, life, settings, chance, sentences, name="system")
+            nursery.start_soon(_live, life, settings, chance, clock, sentences, name="system")
             try:
                 await life.open.wait()
                 yield life.system
@@ -182,7 +195,7 @@ class _Life:
         return self.made
 
 
-async def _live(life: _Life, settings: SystemSettings, random: Random, sentences: Sentences) -> None:
+async def _live(life: _Life, settings: SystemSettings, random: Random, clock: WallClock, sentences: Sentences) -> None:
     """The resources and the tree of actors until the block is left.
 
     Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
@@ -202,7 +215,8 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, sentences
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
-            await _open_services(root, settings, services, keeper, random)
+            timetable = Timetable(settings.zone, await load_times(store), clock)
+            await _open_services(root, settings, services, keeper, random, timetable)
             life.made = System(settings, bus, root, keeper, store, services, metrics, alerts)
             life.open.set()
             await life.leave.wait()
@@ -244,14 +258,14 @@ async def _open_metrics(
 
 
 async def _open_services(
-    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random
+    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random, timetable: Timetable
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
     crashes = DOMAIN_INTENSITY.restarts * max(SERVICES, len(services.board.value))
     intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    await services.open(domain, keeper, settings.logs_dir, random)
+    await services.open(domain, keeper, settings.logs_dir, random, timetable=timetable)
 
 
 def _make_directories(logs: Path) -> None:

@@ -14,6 +14,7 @@ from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
 from actors.services.messages import (
+    BeginService,
     Configure,
     Happened,
     Reconfigured,
@@ -38,6 +39,7 @@ from actors.services.monitors import (
 from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
+from actors.services.schedule_times import Timetable
 from actors.services.stopping import dependents_first
 from actors.services.unattended import end_unattended
 from actors.settings import ServiceSettings
@@ -62,6 +64,8 @@ class Premises:
     keeper: Keeper
     logs_dir: Path
     random: Random
+    timetable: Timetable
+    """What the schedules of jobs are made with."""
 
 
 class Roster:
@@ -222,7 +226,7 @@ class Roster:
         if not can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
-            self.refs[settings.id].tell(StartService())
+            self.refs[settings.id].tell(BeginService())
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
@@ -233,7 +237,8 @@ class Roster:
             return actor_of(monitor, Surroundings(premises.random))
         if record is None:
             return lambda: IdleService(settings, self.writer)
-        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random, self._start_other)
+        keeper, logs_dir, random, timetable = premises.keeper, premises.logs_dir, premises.random, premises.timetable
+        return lambda: ProcessService(record, keeper, logs_dir, random, self._start_other, timetable)
 
     def _start_other(self, service_id: str) -> None:
         """For a service that depends on another; it never waits."""

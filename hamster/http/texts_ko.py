@@ -11,6 +11,9 @@ ALREADY_STOPPED = "서비스 '{service}'은(는) 이미 중지되어 있습니�
 ALREADY_STOPPING = "서비스 '{service}'은(는) 이미 중지하는 중입니다"
 STARTED = "서비스 '{service}'이(가) 시작되었습니다"
 STOPPED = "서비스 '{service}'이(가) 중지되었습니다"
+SERVICE_RELOADING = "서비스 '{service}' 설정을 다시 읽는 중..."
+SERVICE_RELOADED = "서비스 '{service}'이(가) 설정을 다시 읽었습니다"
+SERVICES_RELOADED = "서비스 {count}개에 설정을 다시 읽게 했습니다 ({target})"
 RESTARTED = "서비스 '{service}'이(가) 재시작되었습니다"
 
 STARTING_SEVERAL = "서비스 {count}개 시작 중... ({target})"
