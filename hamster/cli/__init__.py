@@ -19,6 +19,7 @@ COMMANDS = {
     "add": ("adding", "Add a service."),
     "remove": ("adding", "Remove a service that was added."),
     "watch": ("watch", "Print what happens, the moment it happens."),
+    "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
 }

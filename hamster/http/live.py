@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import attrs
 import trio
 
-from actors.metrics.messages import AlertChanged, SampleTaken
+from actors.alerts.messages import AlertChanged
+from actors.metrics.messages import SampleTaken
 from actors.runtime import Lagged, Subscription
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
 from actors.system import System
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
-from hamster.reloading import ConfigurationRefused
 
 log = logging.getLogger("hamster.live")
 
@@ -78,7 +78,6 @@ class Hub:
             ServiceEvent,
             ServicesConfigured,
             RollingEnded,
-            ConfigurationRefused,
             SampleTaken,
             AlertChanged,
             capacity=HUB_EVENTS,
