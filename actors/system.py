@@ -61,7 +61,7 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, tiers.MIGRATIONS, ALERT_TABLES, added.MIGRATIONS)
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, added.MIGRATIONS, tiers.MIGRATIONS, ALERT_TABLES)
 """The tables of every domain."""
 
 
@@ -196,8 +196,8 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, sentences
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            joined = added.fitting(settings.services, await added.read_added(store))
-            services = Services((*settings.services, *joined), bus, store)
+            added_services = added.fitting(settings.services, await added.read_added(store))
+            services = Services((*settings.services, *added_services), bus, store)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)

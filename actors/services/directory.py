@@ -298,9 +298,10 @@ class Services:
         await self._roster.open(Premises(supervisor, keeper, logs_dir, random), wanted or {})
 
     async def shut_down(self) -> None:
-        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
+        """Stop all services, each after those that depend on it and otherwise at the same time.
 
-        A service whose actor is down is stopped as well.
+        Returns once all are stopped, or after the longest chain of graces and a margin. A service whose actor is down
+        is stopped as well.
         """
         await self._roster.shut_down()
 

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from actors.runtime import ActorError, ActorState, ActorStopped, Bus, ChildSpec, Ref, Supervisor
+from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
 from actors.services.messages import (
@@ -34,15 +35,17 @@ from actors.services.monitors import (
     new_monitor,
     shut_down_monitor,
 )
-from actors.services.process import ProcessService, end_unattended
+from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
+from actors.services.stopping import dependents_first
+from actors.services.unattended import end_unattended
 from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")
 
 SHUT_DOWN_MARGIN = 4.0
-"""Seconds beyond the longest grace that a shutdown may take: a holder that does not answer is killed after 2."""
+"""Seconds beyond the graces that a shutdown may take: a holder that does not answer is killed after 2."""
 
 SHUT_DOWN_ANSWER = 1.0
 """Seconds that a service's actor has to take the shutdown: well within the margin, so that another way is left."""
@@ -208,6 +211,7 @@ class Roster:
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
         self._monitors.pop(service_id, None)
+        self.writer.unfollow(service_id)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
     async def _start_actor(self, premises: Premises, settings: ServiceSettings) -> None:
@@ -230,21 +234,26 @@ class Roster:
             return actor_of(monitor, Surroundings(premises.random))
         if record is None:
             return lambda: IdleService(settings, self.writer)
-        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random)
+        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random, self._start_other)
+
+    def _start_other(self, service_id: str) -> None:
+        """For a service that depends on another; it never waits."""
+        if service_id in self.refs:
+            self.refs[service_id].tell(StartService())
 
     # -- the end
 
     async def shut_down(self) -> None:
-        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
+        """Stop all services, each after those that depend on it and otherwise at the same time.
 
-        A service whose actor is down is stopped as well.
+        Returns once all are stopped, or after the longest chain of graces and a margin. A service whose actor is down
+        is stopped as well.
         """
         self._closing = True
-        longest = max((record.options.stop_grace for record in self._records.values()), default=0.0)
-        with trio.move_on_after(longest + SHUT_DOWN_MARGIN) as bound:
-            async with trio.open_nursery() as nursery:
-                for service in tuple(self.refs):
-                    nursery.start_soon(self._shut_down, service)
+        order = dependents(view.settings for view in self.writer.cell.value.values())
+        graces = {service: record.options.stop_grace for service, record in self._records.items()}
+        with trio.move_on_after(longest(order, graces) + SHUT_DOWN_MARGIN) as bound:
+            await dependents_first(order, self._shut_down)
         if bound.cancelled_caught:
             left = [service for service, view in self.writer.cell.value.items() if view.state is not State.STOPPED]
             log.error("services.shutdown_cut_off services=%s next=kill", ",".join(left))

@@ -24,7 +24,7 @@ from actors.services import (
     ServiceUnavailable,
     ServiceUnconfigured,
 )
-from actors.store import OutcomeUnknown, StoreError, StoreFull
+from actors.store import OutcomeUnknown, StoreFull, StoreUnavailable
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -86,13 +86,13 @@ CONFIG_REFUSED = "설정 파일에 잘못된 값이 있어 아무것도 변경�
 CONFIG_LINE = "{line}번째 줄: {problem}"
 NOTHING_TO_RELOAD = "설정 파일 없이 실행 중이라 다시 불러올 설정이 없습니다"
 STORE_FULL = "디스크가 가득 차서 저장할 수 없습니다"
+STORE_UNAVAILABLE = "데이터베이스를 사용할 수 없습니다. 잠시 후 다시 시도해 주세요"
 OUTCOME_UNKNOWN = "저장이 제시간에 끝나지 않아 결과를 알 수 없습니다. 상태를 확인해 주세요"
 NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
 BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
-NO_STORE = "저장소를 사용할 수 없습니다. 잠시 후 다시 시도해 주세요"
 ALERT_NOT_FOUND = "경고를 찾을 수 없습니다: {alert}"
 WINDOW_NOT_FOUND = "등록된 점검 시간을 찾을 수 없습니다. 설정 파일의 점검 시간은 파일에서 변경해 주세요"
 SILENCE_EITHER = "seconds와 until 중 하나만 지정해야 합니다"
@@ -156,7 +156,7 @@ ENTRIES: Sequence[Entry] = (
     Entry(AlreadyRolling, 409, ALREADY_ROLLING),
     Entry(StoreFull, 503, STORE_FULL),
     Entry(OutcomeUnknown, 503, OUTCOME_UNKNOWN),
-    Entry(StoreError, 503, NO_STORE),
+    Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
     Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
     Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
