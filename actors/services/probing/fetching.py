@@ -9,7 +9,6 @@ import errno
 import math
 import os
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, cast
@@ -19,6 +18,7 @@ import attrs
 import httpx
 import trio
 
+from actors.services.probing.body import Body
 from actors.services.probing.connecting import (
     Address,
     certificate_of,
@@ -32,8 +32,6 @@ from actors.services.probing.looks import OURS, LookFailed, Progress
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
-ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
-"""What is undone; nothing else is asked for."""
 
 
 # Its transport's own modules, which httpx imports at the first use: now, while this one is imported in a thread.
@@ -230,7 +228,7 @@ async def _ask(
             raise LookFailed(f"{host} answers {response.status_code}, which was not asked for")
         location = response.headers.get("location")
         redirects = response.status_code in REDIRECTS and location is not None and request.redirects > 0
-        body = _Body(0 if redirects else request.max_body, response.headers.get("content-encoding", ""))
+        body = Body(0 if redirects else request.max_body, response.headers.get("content-encoding", ""))
         await _read(response, body, visit)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise
@@ -286,7 +284,7 @@ def _message(request: Request, visit: _Visit, connect_seconds: float | None) -> 
         raise LookFailed(f"the request cannot be made: {error}") from error
 
 
-async def _read(response: httpx.Response, body: "_Body", visit: _Visit) -> None:
+async def _read(response: httpx.Response, body: Body, visit: _Visit) -> None:
     """Read the body until it ends, or there is enough of it."""
     visit.progress.doing = "waiting for the body"
     if body.full:
@@ -343,72 +341,3 @@ def _cause(error: BaseException) -> BaseException:
 def _os_error(error: BaseException) -> OSError:
     cause = _cause(error)
     return cause if isinstance(cause, OSError) else OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-
-
-class _Body:
-    """A body as it comes in: decoded piece by piece, so that no few bytes become many gigabytes."""
-
-    def __init__(self, limit: int, encoding: str) -> None:
-        self.taken = bytearray()
-        self.cut = False
-        encodings = [
-            name.strip().lower() for name in encoding.split(",") if name.strip().lower() not in ("", "identity")
-        ]
-        decodes = len(encodings) == 1 and encodings[0] in ENCODINGS
-        self.left = "" if decodes else ", ".join(encodings)
-        self._limit = limit
-        self._decodes = decodes
-        self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32) if decodes else None  # 32: gzip or zlib, as it comes
-        self._begun = False
-
-    @property
-    def full(self) -> bool:
-        """There is no use in reading on."""
-        return self.cut or self._limit == 0
-
-    def take(self, data: bytes) -> None:
-        """Add what was received.
-
-        Raises:
-            LookFailed: It is not encoded as was said.
-        """
-        if not self._decodes:
-            self._add(data)
-            return
-        while data and not self.cut:
-            data = self._decoded(data)
-
-    def _decoded(self, data: bytes) -> bytes:
-        """Decode what fits; returns what is left, of a further member."""
-        decoder = self._decoder
-        if decoder is None:  # behind the end of a member: another one, or padding
-            if not data.startswith(b"\x1f"):
-                return b""
-            decoder = self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            self._add(decoder.decompress(data, self._limit - len(self.taken) + 1))
-        except zlib.error as error:
-            if self._begun:
-                raise LookFailed(f"the body cannot be decoded: {error}") from error
-            self._begun = True
-            self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)  # what some servers call deflate
-            return data
-        self._begun = True
-        if decoder.eof:
-            self._decoder = None
-            return decoder.unused_data
-        return decoder.unconsumed_tail
-
-    def end(self) -> None:
-        """There is no more of it.
-
-        Raises:
-            LookFailed: It breaks off.
-        """
-        if self._decodes and self._begun and self._decoder is not None and not self._decoder.eof:
-            raise LookFailed("the body breaks off within its encoding")
-
-    def _add(self, data: bytes) -> None:
-        room = self._limit - len(self.taken)
-        self.taken += data[:room]
-        self.cut = len(data) > room
