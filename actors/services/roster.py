@@ -215,6 +215,7 @@ class Roster:
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
         self._monitors.pop(service_id, None)
+        self.writer.unfollow(service_id)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
     async def _start_actor(self, premises: Premises, settings: ServiceSettings) -> None:
