@@ -4,18 +4,20 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import httpx
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.end_to_end.hamsters import Hamster, run, service, serving, until
 
 pytestmark = pytest.mark.slow  # a server of its own
 PATIENCE = 30
+Parse = Callable[[str], Iterable[Metric]]
 
 ALERTS = """
 [metrics]
@@ -219,6 +221,8 @@ def test_prometheus_reads_everything(server: Hamster, accept: str, content_type:
     answer = httpx.get(f"{server.url}/metrics", headers={"accept": accept}, trust_env=False, timeout=PATIENCE)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith(content_type)
+    # Without types there.
+    parse_openmetrics: Parse = openmetrics.text_string_to_metric_families  # pyright: ignore[reportUnknownMemberType]
     parse = parse_openmetrics if accept.startswith("application") else parse_text
     samples = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
