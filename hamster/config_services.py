@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import attrs
 
 from actors import setting_rules as rules
-from actors.setting_rules import Nothing, SettingProblem, with_advice
+from actors.setting_rules import Nothing, SettingProblem, SettingsError, with_advice
 from actors.setting_tables import field_names, read_table
 from actors.settings import KINDS, MONITORS, ProcessOptions, ServiceSettings, dependency_problems
 from hamster.config_file import ConfigFile
@@ -18,7 +18,7 @@ from hamster.defaults import contract_services
 # Keys of every kind; the rest belongs to the kind. `id` is the table's name.
 COMMON = ("name", "description", "kind", "autostart", "tags", "depends_on", "log")
 ENABLED = "enabled"
-PATHS = frozenset({"cwd", "env_files", "paths", "root"})
+PATHS = frozenset({"cwd", "env_files", "file", "paths", "root"})
 """Keys of the kinds whose values are paths, relative to the file's own directory."""
 
 Options = TypeVar("Options", bound=attrs.AttrsInstance)
@@ -41,7 +41,11 @@ def read_services(file: ConfigFile) -> tuple[ServiceSettings, ...]:
         if service is None or not enabled:
             services.pop(id_, None)
         else:
-            services[id_] = _placed(file, service)
+            try:
+                services[id_] = _placed(file, service)
+            except SettingsError as error:  # right as it was written, but not at this place
+                for problem in error.problems:
+                    file.wrong(problem.within(*at))
     if complete:  # who waits for a service that could not be read says nothing
         for problem in dependency_problems(tuple(services.values())):
             file.wrong(problem.within("services"))
@@ -122,6 +126,9 @@ def _from_file(options: Options, file: ConfigFile) -> Options:
             changes[name] = tuple(str(base / path) for path in cast("tuple[str, ...]", value))
         elif name == "watch" and attrs.has(type(value)):
             changes[name] = _from_file(cast("attrs.AttrsInstance", value), file)
+        elif name == "sources":
+            sources = cast("Mapping[str, attrs.AttrsInstance]", value)
+            changes[name] = {source: _from_file(inner, file) for source, inner in sources.items()}
     return attrs.evolve(options, **changes) if changes else options
 
 

@@ -5,22 +5,22 @@ it is made and names every mistake at once in `SettingsError`; durations are sec
 """
 
 from actors.setting_rules import SettingProblem, SettingsError
+from actors.settings.checks import CheckOptions
+from actors.settings.feed import PRESETS, FeedOptions, JsonPaths, SourceOptions
+from actors.settings.files import CleanupOptions, FilesCheck, FilesOptions
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
     MONITORS,
-    CheckOptions,
     ExecOptions,
-    FeedOptions,
-    FilesOptions,
     HttpOptions,
     MonitorOptions,
     PartOptions,
-    ReportOptions,
     TcpOptions,
 )
 from actors.settings.probes import AliveOptions, ProbeOptions, ReadyOptions
 from actors.settings.process import FileWatchOptions, ProcessOptions, Restart, ScheduleOptions
+from actors.settings.report import ReportOptions
 from actors.settings.service import (
     Condition,
     LogOptions,
@@ -38,14 +38,18 @@ __all__ = [
     "LOGS",
     "MONITORS",
     "OWN_LOG",
+    "PRESETS",
     "AliveOptions",
     "CheckOptions",
+    "CleanupOptions",
     "Condition",
     "ExecOptions",
     "FeedOptions",
     "FileWatchOptions",
+    "FilesCheck",
     "FilesOptions",
     "HttpOptions",
+    "JsonPaths",
     "Kind",
     "LogOptions",
     "MetricsSettings",
@@ -63,6 +67,7 @@ __all__ = [
     "ServiceSettings",
     "SettingProblem",
     "SettingsError",
+    "SourceOptions",
     "SystemSettings",
     "TcpOptions",
     "dependency_problems",

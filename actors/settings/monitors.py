@@ -7,22 +7,11 @@ import attrs
 
 from actors import setting_rules as rules
 from actors.setting_rules import RULE
+from actors.settings.checks import CheckOptions
 from actors.settings.conversions import as_tuple, copied, optional_words
-
-
-@attrs.frozen(kw_only=True)
-class CheckOptions:
-    """How often something is looked at, and when it is said to be down or up.
-
-    Every `interval` seconds, while it is not known to be well every `retry_interval`; each look takes at most
-    `timeout`. `failures` in a row are needed to be down, `successes` to be up again.
-    """
-
-    interval: float = attrs.field(default=60.0, metadata={RULE: rules.seconds(0.05, 86_400)})
-    retry_interval: float = attrs.field(default=10.0, metadata={RULE: rules.seconds(0.05, 86_400)})
-    timeout: float = attrs.field(default=10.0, metadata={RULE: rules.seconds(0.05, 3600)})
-    failures: int = attrs.field(default=3, metadata={RULE: rules.count(1, 1000)})
-    successes: int = attrs.field(default=2, metadata={RULE: rules.count(1, 1000)})
+from actors.settings.feed import FeedOptions
+from actors.settings.files import FilesOptions
+from actors.settings.report import ReportOptions
 
 
 @attrs.frozen(kw_only=True)
@@ -58,36 +47,6 @@ class ExecOptions(CheckOptions):
     command: tuple[str, ...] | None = attrs.field(
         default=None, converter=optional_words, metadata={RULE: rules.optional(rules.command)}
     )
-
-    def __attrs_post_init__(self) -> None:
-        rules.require(self)
-
-
-@attrs.frozen(kw_only=True)
-class FeedOptions:
-    """News feeds."""
-
-    url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.some_text)})
-
-    def __attrs_post_init__(self) -> None:
-        rules.require(self)
-
-
-@attrs.frozen(kw_only=True)
-class FilesOptions(CheckOptions):
-    """A directory of files that something else writes."""
-
-    root: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.some_text)})
-
-    def __attrs_post_init__(self) -> None:
-        rules.require(self)
-
-
-@attrs.frozen(kw_only=True)
-class ReportOptions:
-    """The periodic status message."""
-
-    webhook_url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.http_address)})
 
     def __attrs_post_init__(self) -> None:
         rules.require(self)

@@ -10,13 +10,17 @@ from actors.setting_tables import NESTED
 from actors.settings import (
     MONITORS,
     AliveOptions,
+    CleanupOptions,
+    FilesCheck,
     FileWatchOptions,
+    JsonPaths,
     LogOptions,
     MetricsSettings,
     ProcessOptions,
     ReadyOptions,
     ScheduleOptions,
     ServiceSettings,
+    SourceOptions,
 )
 from hamster.config import SECTIONS, TimeSettings, load_config
 from hamster.config_services import COMMON, ENABLED
@@ -34,6 +38,10 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[services.ID.alive]`": AliveOptions,
     "`[services.ID.schedule]`": ScheduleOptions,
     "`[services.ID.watch]`": FileWatchOptions,
+    "`[services.ID.json]`": JsonPaths,
+    "`[services.ID.sources.NAME]`": SourceOptions,
+    "`[services.ID.checks.NAME]`": FilesCheck,
+    "`[services.ID.cleanup]`": CleanupOptions,
     **{f"Kind `{kind}`": cls for kind, cls in MONITORS.items() if attrs.fields(cls)},
 }
 # Fields that are no keys: the table's name is the id, and the rest is what the further keys become, or what we know.
@@ -41,6 +49,7 @@ NO_KEYS = {"id", "process", "monitor", "origin", "instance_of", "instance"}
 # Defaults that a factory makes.
 MADE = {
     "name": "the id", "env": "`{}`", "limits": "`{}`", "headers": "`{}`", "depends_on": "`[]`", "log": "its defaults",
+    "sources": "`{}`", "checks": "`{}`",
 }  # fmt: skip
 
 
@@ -71,7 +80,8 @@ def default(field: "attrs.Attribute[object]") -> str:
 @pytest.mark.parametrize("heading", TABLES)
 def test_every_key_is_documented_with_its_default_and_no_key_that_is_none(heading: str) -> None:
     rows = documented(heading)
-    fields = {f.name: f for f in attrs.fields(TABLES[heading]) if f.name not in NO_KEYS}
+    no_keys = NO_KEYS if TABLES[heading] is not JsonPaths else set[str]()  # whose `id` is a key
+    fields = {f.name: f for f in attrs.fields(TABLES[heading]) if f.name not in no_keys}
     if TABLES[heading] is ServiceSettings:
         assert set(rows) == {*COMMON, ENABLED}
         assert rows.pop(ENABLED)[2] == "`true`"
