@@ -31,6 +31,7 @@ from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
+from actors.webhooks import messages as webhooks
 
 log = logging.getLogger("actors.system")
 
@@ -47,7 +48,7 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = ()
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS,)
 """The tables of every domain."""
 
 

@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-MASK = "***"
+from actors.masking import MASK, mask_addresses
+
+__all__ = ["MASK", "mask_addresses", "mask_command", "mask_environment", "mask_options", "mask_text"]
 
 _WORDS = (
     r"(?:pass|pwd|secret|token|api.?key|[_-]key\b|\bkey\b|auth|bearer|jwt"
@@ -17,17 +19,6 @@ _WORDS = (
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _OPTION = re.compile(r"--[A-Za-z][A-Za-z0-9-]*(?:=.*)?|-[A-Za-z]", re.DOTALL)
 
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s?#]*@")
-_QUERY = re.compile(r"(?P<address>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"']*\?)(?P<query>[^\s#\"']*)")
-_QUERY_VALUE = re.compile(r"=[^&;]+")
-# What comes behind these is the token; Slack and Discord let a path of one's own choice follow it.
-_HOOK = re.compile(
-    r"(?P<address>://(?:[\w-]+\.)*(?:discord(?:app)?\.com/api(?:/v\d+)?/webhooks/[^/\s\"']+"
-    r"|slack\.com/services/[^/\s\"']+/[^/\s\"']+"
-    r"|slack\.com/(?:workflows|triggers)/[^/\s\"']+"
-    r"|dooray\.com/services/[^/\s\"']+))/[^\s\"'?#]+",
-    re.IGNORECASE,
-)
 # `token=abc`, `"token": "abc"`, `Authorization: Bearer abc`, `--token abc`
 _NAMED = re.compile(
     rf"(?P<name>[\w.-]*{_WORDS}[\w.-]*[\"']?(?:\s*[=:]\s*|\s+(?=(?:bearer|basic)\s)))"
@@ -60,13 +51,6 @@ def mask_text(text: str) -> str:
     if assigned is not None and _SECRET_NAME.search(assigned["name"]):
         return f"{assigned['name']}={MASK}"
     return _NAMED.sub(_without_value, mask_addresses(text))
-
-
-def mask_addresses(text: str) -> str:
-    """*text* without what its addresses keep secret: user and password, query values, the token of a webhook."""
-    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
-    text = _QUERY.sub(lambda found: found["address"] + _QUERY_VALUE.sub(f"={MASK}", found["query"]), text)
-    return _HOOK.sub(rf"\g<address>/{MASK}", text)
 
 
 def mask_options(options: Mapping[str, object]) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Webhooks: an outbox that outlives us, and one sender for each receiver."""

@@ -1,0 +1,212 @@
+"""What is to be sent, how it gets into the outbox, and what is told of it."""
+
+import logging
+import sqlite3
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias, cast, get_args
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+from actors.webhooks.tables import MIGRATIONS
+from actors.webhooks.templates import InvalidTemplate, MissingVariable, NoticeError, render
+
+log = logging.getLogger("actors.webhooks")
+
+WebhookType: TypeAlias = Literal["discord", "slack", "dooray", "generic"]
+TYPES: tuple[WebhookType, ...] = get_args(WebhookType)
+
+WAITING = 10_000
+"""Notices that may wait; with more the oldest is given up, said and kept as failed."""
+
+
+class UnknownTemplate(NoticeError):
+    """There is no template of this id."""
+
+    def __init__(self, template_id: str) -> None:
+        super().__init__(f"there is no webhook template {template_id!r}; make it, or name another")
+        self.template_id = template_id
+
+
+class InvalidNotice(NoticeError):
+    """A notice that no receiver could take; `field` says where."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"the {field} of the notice {why}")
+        self.field = field
+
+
+@attrs.frozen
+class Notice:
+    """A message to be sent once.
+
+    With `template_id` the template with `variables` is what is sent, else `message`.
+    """
+
+    key: str
+    """Names what is told: the same key is accepted once, for as long as what was sent is remembered (`rows.KEPT`)."""
+    url: str
+    """http or https; it holds the secret, so it is never logged as it is."""
+    webhook_type: WebhookType
+    message: str | None = None
+    template_id: str | None = None
+    variables: Mapping[str, str] = attrs.field(factory=dict[str, str])
+
+
+@attrs.frozen
+class NoticesAdded:
+    """Something was put into the outbox; publish it after `put_notice`, once the transaction is given to the store.
+
+    It only saves the wait for the next look, so that one too many or too few does no harm.
+    """
+
+
+@attrs.frozen
+class NoticeSent:
+    """The receiver took a notice."""
+
+    id: str
+    """`webhook_1`, ..."""
+    key: str
+    address: str
+    """Masked."""
+    webhook_type: WebhookType
+    attempts: int
+    response_code: int
+    response_time_ms: float
+
+
+@attrs.frozen
+class NoticeFailed:
+    """An attempt to send a notice failed."""
+
+    id: str
+    key: str
+    address: str
+    """Masked."""
+    webhook_type: WebhookType
+    attempts: int
+    error: str
+    """English, without secrets."""
+    response_code: int | None
+    next_attempt_at: datetime | None
+    """When it is tried again (UTC); None: it is given up."""
+
+
+def put_notice(connection: sqlite3.Connection, notice: Notice) -> int | None:
+    """Put *notice* into the outbox, within a transaction of the store: with the rest of it, or not at all.
+
+    Returns:
+        Its number, which its id `webhook_<number>` is made of; None if one with its key is there already.
+
+    Raises:
+        UnknownTemplate: There is no template of its id.
+        MissingVariable: Its template needs a variable that it does not give.
+        InvalidTemplate: Its template was edited into something that cannot be rendered.
+        InvalidNotice: Its address is none, or it says nothing.
+
+    All are `NoticeError`, raised before anything is written: who has more to commit may catch it and go on.
+    """
+    if connection.execute("SELECT 1 FROM webhooks WHERE key = ?", (notice.key,)).fetchone():
+        return None
+    receiver = receiver_of(notice.url)
+    if notice.webhook_type not in TYPES:
+        raise InvalidNotice("webhook_type", f"is {notice.webhook_type!r}; expected one of {', '.join(TYPES)}")
+    text = _text(connection, notice)
+    if not text.strip():
+        raise InvalidNotice("message", "is empty; say something")
+    _make_room(connection)
+    now = time.time()
+    values = {
+        "key": notice.key,
+        "uid": uuid.uuid4().hex,
+        "receiver": receiver,
+        "url": notice.url,
+        "webhook_type": notice.webhook_type,
+        "message": text,
+        "template_id": notice.template_id,
+        "variables": msgspec.json.encode(dict(notice.variables)).decode(),
+        "created_at": now,
+        "status": "pending",
+        "next_attempt_at": now,
+        "sent_at": now,
+    }
+    columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    cursor = connection.execute(f"INSERT INTO webhooks ({columns}) VALUES ({places})", values)  # noqa: S608 - ours
+    return cursor.lastrowid
+
+
+def receiver_of(url: str) -> str:
+    """Who an address belongs to, for one sender each: its host, port and path.
+
+    Raises:
+        InvalidNotice: It is no http or https address with a host, or names a user.
+    """
+    expected = "expected an http or https address without user and password"
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        raise InvalidNotice("url", f"is no address to send to; {expected}") from None
+    if not parts.hostname or parts.username is not None or parts.password is not None:
+        raise InvalidNotice("url", f"is no address to send to; {expected}")
+    return f"{parts.hostname.lower()}:{port}{parts.path}"
+
+
+def type_of(url: str) -> WebhookType:
+    """What an address looks like: Discord's, Slack's or Dooray's, else `generic`."""
+    host = (urlsplit(url).hostname or "").lower()
+    suffixes: Mapping[str, WebhookType] = {
+        "discord.com": "discord",
+        "discordapp.com": "discord",
+        "slack.com": "slack",
+        "dooray.com": "dooray",
+    }
+    for suffix, kind in suffixes.items():
+        if host == suffix or host.endswith(f".{suffix}"):
+            return kind
+    return "generic"
+
+
+def _text(connection: sqlite3.Connection, notice: Notice) -> str:
+    if notice.template_id is None:
+        return notice.message or ""
+    row = connection.execute("SELECT template FROM webhook_templates WHERE id = ?", (notice.template_id,)).fetchone()
+    if row is None:
+        raise UnknownTemplate(notice.template_id)
+    return render(cast("str", row[0]), notice.variables, notice.template_id)
+
+
+def _make_room(connection: sqlite3.Connection) -> None:
+    waiting: int = connection.execute("SELECT count(*) FROM webhooks WHERE status = 'pending'").fetchone()[0]
+    if waiting < WAITING:
+        return
+    error = f"given up: more than {WAITING} notices waited to be sent"
+    oldest = "SELECT number FROM webhooks WHERE status = 'pending' ORDER BY number LIMIT ?"
+    connection.execute(
+        f"UPDATE webhooks SET status = 'failed', next_attempt_at = NULL, error_message = ? WHERE number IN ({oldest})",  # noqa: S608 - ours
+        (error, waiting - WAITING + 1),
+    )
+    log.warning("webhooks.outbox_full waiting=%d next=give_up_oldest", waiting)
+
+
+__all__ = [
+    "MIGRATIONS",
+    "InvalidNotice",
+    "InvalidTemplate",
+    "MissingVariable",
+    "Notice",
+    "NoticeError",
+    "NoticeFailed",
+    "NoticeSent",
+    "NoticesAdded",
+    "UnknownTemplate",
+    "WebhookType",
+    "put_notice",
+    "receiver_of",
+    "type_of",
+]

@@ -1,0 +1,65 @@
+"""The tables of webhooks, and the templates that are there from the start."""
+
+from actors.store import Migrations
+
+# A script is never changed again, so the first templates are part of it and not of the code. `receiver` is what a
+# sender looks for; the second index holds only what waits, and is as small as that.
+_OUTBOX = """
+CREATE TABLE webhooks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    uid TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    url TEXT NOT NULL,
+    webhook_type TEXT NOT NULL,
+    message TEXT NOT NULL,
+    template_id TEXT,
+    variables TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    first_attempt_at REAL,
+    next_attempt_at REAL,
+    sent_at REAL,
+    response_code INTEGER,
+    error_message TEXT,
+    response_time_ms REAL
+);
+CREATE INDEX webhooks_waiting ON webhooks (receiver, number) WHERE status = 'pending';
+CREATE TABLE webhook_templates (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL,
+    webhook_type TEXT NOT NULL,
+    template TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+);
+INSERT INTO webhook_templates
+SELECT id, name, description, 'discord', template, 1.0 * strftime('%s', 'now'), 1.0 * strftime('%s', 'now') FROM (
+    SELECT
+        'posco_news_alert' AS id, 'POSCO 뉴스 알림' AS name, 'POSCO 뉴스 업데이트 알림 템플릿' AS description,
+        '🏢 **POSCO 뉴스 업데이트**
+
+📰 **제목**: {title}
+🔗 **링크**: {url}
+🕒 **시간**: {timestamp}' AS template
+    UNION ALL SELECT
+        'system_error_alert', '시스템 오류 알림', '시스템 오류 발생 알림 템플릿',
+        '🚨 **시스템 오류 발생**
+
+⚙️ **서비스**: {service_name}
+❌ **오류**: {error_message}
+🕒 **시간**: {timestamp}'
+    UNION ALL SELECT
+        'deployment_success', '배포 성공 알림', '배포 성공 알림 템플릿',
+        '🚀 **배포 성공**
+
+🌿 **브랜치**: {branch}
+📝 **커밋**: {commit_hash}
+🕒 **시간**: {timestamp}'
+);
+"""
+
+MIGRATIONS = Migrations("webhooks", (_OUTBOX,))
+"""Instants are seconds since 1970 (UTC)."""
