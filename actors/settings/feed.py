@@ -173,6 +173,9 @@ class FeedOptions(CheckOptions):
             if days == "daily" and source.country is not None:
                 expected = 'days = "business" beside it'
                 found.append(SettingProblem((*at, "country"), source.country, expected, "add that or remove it"))
+            if self.has_address and not any((self.url, self.file, source.url, source.file)):
+                expected = "an address, as the service has none"
+                found.append(SettingProblem((*at, "url"), Nothing.MISSING, expected, "add url or file"))
         return found
 
     @property

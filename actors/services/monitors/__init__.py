@@ -1,0 +1,1 @@
+"""Services that watch something that is no child of ours."""
