@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import msgspec
 import trio
+from trio.lowlevel import RunVar
 
 log = logging.getLogger("actors.services.feed")
 
@@ -20,6 +21,18 @@ MEMORY = 768 * 1024 * 1024
 """Bytes of address space: a fifth of it is Python's own."""
 PROCESSES = 2
 """How many may read at the same time, of all feeds together."""
+
+
+_reading: RunVar[trio.CapacityLimiter | None] = RunVar("feed_reading", default=None)
+
+
+def readers() -> trio.CapacityLimiter:
+    """The places for reading processes, of all feeds of this run of Trio together."""
+    limiter = _reading.get()
+    if limiter is None:
+        limiter = trio.CapacityLimiter(PROCESSES)
+        _reading.set(limiter)
+    return limiter
 
 
 class UnreadableDocument(Exception):
@@ -89,7 +102,7 @@ async def read_document(question: Question, body: bytes, *, limiter: trio.Capaci
     Args:
         question: How to read it.
         body: Anything at all; the caller has bounded its length.
-        limiter: Shared by all feeds of a system, of `PROCESSES`.
+        limiter: Shared by all feeds; see `readers`.
 
     Raises:
         UnreadableDocument: It is no feed, or takes more time or memory than one may.
