@@ -7,6 +7,7 @@ value that breaks its rule cannot exist.
 
 import difflib
 import enum
+import math
 import re
 import shlex
 import signal
@@ -171,6 +172,12 @@ def seconds(least: float = 0.0, most: float = WEEK) -> Rule:
 def count(least: int, most: int) -> Rule:
     """A whole number, *least* to *most*, both allowed."""
     return _number("a whole number", least, most, whole=True)
+
+
+def number(value: object) -> list[SettingProblem]:
+    """A number that is one."""
+    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return [] if right else [SettingProblem((), value, "a number")]
 
 
 def _number(noun: str, least: float, most: float, *, whole: bool) -> Rule:
@@ -373,20 +380,6 @@ def file_pattern(value: object) -> list[SettingProblem]:
         return [SettingProblem((), value, expected)]
     parts = value.split("/")
     return [] if all(part and part not in (".", "..") for part in parts) else [SettingProblem((), value, expected)]
-
-
-def json_path(value: object) -> list[SettingProblem]:
-    """A JSON path of RFC 9535."""
-    from jsonpath import JSONPathError, compile  # noqa: A004 - here: importing it takes longer than most commands
-
-    expected = 'a JSON path, like "$.items[*]"'
-    if not isinstance(value, str) or not value:
-        return [SettingProblem((), value, expected)]
-    try:
-        compile(value)
-    except JSONPathError as error:
-        return [SettingProblem((), value, expected, str(error).splitlines()[0])]
-    return []
 
 
 def expression(value: object) -> list[SettingProblem]:

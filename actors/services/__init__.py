@@ -1,6 +1,8 @@
 """Services: supervised child processes, and the kinds that are still to come."""
 
+from actors.services.checking import CheckAborted, CheckNow, LookTicket, NotCheckable, NotRunning
 from actors.services.directory import Services
+from actors.services.look import Look
 from actors.services.messages import (
     Accepted,
     Board,
@@ -13,6 +15,7 @@ from actors.services.messages import (
     ServiceEvent,
     ServiceNotFound,
     ServiceUnavailable,
+    ServiceUnconfigured,
     ServiceView,
     StartService,
     State,
@@ -23,15 +26,22 @@ from actors.services.messages import (
 __all__ = [
     "Accepted",
     "Board",
+    "CheckAborted",
+    "CheckNow",
     "Failure",
     "Happened",
     "Health",
+    "Look",
+    "LookTicket",
+    "NotCheckable",
+    "NotRunning",
     "RestartService",
     "ServiceChanged",
     "ServiceCommands",
     "ServiceEvent",
     "ServiceNotFound",
     "ServiceUnavailable",
+    "ServiceUnconfigured",
     "ServiceView",
     "Services",
     "StartService",

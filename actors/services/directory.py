@@ -9,6 +9,7 @@ from random import Random
 import trio
 
 from actors.runtime import ActorError, ActorState, Bus, Cell, Changed, ChildSpec, Ref, Supervisor
+from actors.services.checking import CheckNow, LookTicket
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper
 from actors.services.messages import (
@@ -22,6 +23,16 @@ from actors.services.messages import (
     StartService,
     State,
     StopService,
+)
+from actors.services.monitors import (
+    MONITORS,
+    MonitorRecord,
+    MonitorService,
+    Surroundings,
+    actor_of,
+    can_start,
+    new_monitor,
+    shut_down_monitor,
 )
 from actors.services.process import ProcessService, end_unattended
 from actors.services.record import BoardWriter, new_record
@@ -41,16 +52,16 @@ class Services:
 
     def __init__(self, settings: Iterable[ServiceSettings], bus: Bus) -> None:
         self._settings = {service.id: service for service in settings}
-        views = {
-            service.id: ServiceView(service, available=service.kind == "process") for service in self._settings.values()
-        }
+        views = {service.id: ServiceView(service, available=can_start(service)) for service in self._settings.values()}
         self._writer = BoardWriter(views, bus)
         self._records = {
             service.id: new_record(service, service.process, self._writer)
             for service in self._settings.values()
             if service.process is not None
         }
+        self._monitors: dict[str, MonitorRecord] = {}
         self._refs: dict[str, Ref[ServiceCommands]] = {}
+        self._bus = bus
 
     @property
     def board(self) -> Cell[Board]:
@@ -109,6 +120,17 @@ class Services:
         """Have it stopped, if it runs, and started. Answers and raises as `start`."""
         return await self.ref(service_id).ask(RestartService())
 
+    async def check(self, service_id: str) -> LookTicket:
+        """Look at it now; the ticket is to wait with for what is found.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            NotCheckable: There is nothing to look at in its kind.
+            NotRunning: It is stopped.
+        """
+        kind = self.view(service_id).settings.kind
+        return await self.ref(service_id).ask(CheckNow(service_id, kind))
+
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.
 
@@ -134,7 +156,7 @@ class Services:
             spec = ChildSpec(settings.id, self._factory(settings, keeper, logs_dir, random))
             self._refs[settings.id] = await supervisor.start(spec)
         for settings in self._settings.values():
-            if settings.autostart and settings.kind == "process":
+            if settings.autostart and can_start(settings):
                 self._refs[settings.id].tell(StartService())
 
     async def shut_down(self) -> None:
@@ -153,6 +175,8 @@ class Services:
 
     async def _shut_down(self, service: str) -> None:
         ref, record = self._refs[service], self._records.get(service)
+        if service in self._monitors:
+            await shut_down_monitor(ref, self._monitors[service])
         if record is None:
             return  # nothing of it ever runs
         record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
@@ -168,8 +192,11 @@ class Services:
 
     def _factory(
         self, settings: ServiceSettings, keeper: Keeper, logs_dir: Path, random: Random
-    ) -> "Callable[[], ProcessService] | Callable[[], IdleService]":
+    ) -> "Callable[[], ProcessService] | Callable[[], MonitorService] | Callable[[], IdleService]":
         record = self._records.get(settings.id)
+        if settings.kind in MONITORS:
+            monitor = self._monitors[settings.id] = new_monitor(settings, self._writer, self._bus, logs_dir)
+            return actor_of(monitor, Surroundings(random))
         if record is None:
             return lambda: IdleService(settings, self._writer)
         return lambda: ProcessService(record, keeper, logs_dir, random)

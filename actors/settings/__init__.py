@@ -8,12 +8,14 @@ from actors.setting_rules import SettingProblem, SettingsError
 from actors.settings.checks import CheckOptions
 from actors.settings.feed import PRESETS, FeedOptions, JsonPaths, SourceOptions
 from actors.settings.files import CleanupOptions, FilesCheck, FilesOptions
+from actors.settings.instances import expanded, instance_count, instance_ids, instance_problems, is_group
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
     MONITORS,
     ExecOptions,
     HttpOptions,
+    JsonCheck,
     MonitorOptions,
     PartOptions,
     TcpOptions,
@@ -29,10 +31,13 @@ from actors.settings.service import (
     dependency_problems,
     service_id,
 )
-from actors.settings.system import DATABASE, SystemSettings
+from actors.settings.service_tables import COMMON, ENABLED, read_service, service_table
+from actors.settings.system import DATABASE, SystemSettings, service_problems
 
 __all__ = [
+    "COMMON",
     "DATABASE",
+    "ENABLED",
     "HISTORY_SAMPLES",
     "KINDS",
     "LOGS",
@@ -49,6 +54,7 @@ __all__ = [
     "FilesCheck",
     "FilesOptions",
     "HttpOptions",
+    "JsonCheck",
     "JsonPaths",
     "Kind",
     "LogOptions",
@@ -71,5 +77,13 @@ __all__ = [
     "SystemSettings",
     "TcpOptions",
     "dependency_problems",
+    "expanded",
+    "instance_count",
+    "instance_ids",
+    "instance_problems",
+    "is_group",
+    "read_service",
     "service_id",
+    "service_problems",
+    "service_table",
 ]

@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from actors import setting_rules as rules
+from actors.json_paths import json_path
 from actors.setting_rules import RULE, Nothing, SettingProblem
 from actors.setting_tables import named_tables, one_table
 from actors.settings.checks import CheckOptions
-from actors.settings.conversions import as_tuple, byte_count, clock_time, clock_times, copied
+from actors.settings.conversions import as_tuple, byte_number, clock_time, clock_times, copied
 
 FeedFormat: TypeAlias = Literal["auto", "xml", "json"]
 Days: TypeAlias = Literal["daily", "business"]
@@ -39,11 +40,11 @@ class JsonPaths:
     `items` leads from the document to its items, the others from an item to its parts.
     """
 
-    items: str = attrs.field(default="$.items[*]", metadata={RULE: rules.json_path})
-    id: str = attrs.field(default="$.id", metadata={RULE: rules.json_path})
-    title: str = attrs.field(default="$.title", metadata={RULE: rules.json_path})
-    link: str = attrs.field(default="$.url", metadata={RULE: rules.json_path})
-    published: str = attrs.field(default="$.date_published", metadata={RULE: rules.json_path})
+    items: str = attrs.field(default="$.items[*]", metadata={RULE: json_path})
+    id: str = attrs.field(default="$.id", metadata={RULE: json_path})
+    title: str = attrs.field(default="$.title", metadata={RULE: json_path})
+    link: str = attrs.field(default="$.url", metadata={RULE: json_path})
+    published: str = attrs.field(default="$.date_published", metadata={RULE: json_path})
 
     def __attrs_post_init__(self) -> None:
         rules.require(self)
@@ -142,7 +143,7 @@ class FeedOptions(CheckOptions):
     successes: int = attrs.field(default=1, metadata={RULE: rules.count(1, 1000)})
     max_bytes: int = attrs.field(
         default=5 * 1024 * 1024,
-        converter=byte_count,  # type: ignore[arg-type]  # of None it makes None, which the rule refuses
+        converter=byte_number,
         metadata={RULE: rules.byte_size(1024)},
     )
     announce_first: bool = attrs.field(default=False, metadata={RULE: rules.flag})

@@ -9,7 +9,14 @@ import attrs
 import msgspec
 
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
-from actors.services import ServiceNotFound, ServiceUnavailable
+from actors.services import (
+    CheckAborted,
+    NotCheckable,
+    NotRunning,
+    ServiceNotFound,
+    ServiceUnavailable,
+    ServiceUnconfigured,
+)
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -49,6 +56,11 @@ REFUSED_TEXT: Mapping[Refused, str] = {
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
 SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
+SERVICE_UNCONFIGURED = "서비스 '{service}'에 감시할 대상이 없습니다. 설정에서 {key}을(를) 지정해 주세요"
+NOT_CHECKABLE = "서비스 '{service}'은(는) 점검할 수 없는 종류입니다: {kind}"
+NOT_RUNNING = "서비스 '{service}'이(가) 실행 중이 아닙니다. 먼저 시작해 주세요"
+CHECK_ABORTED = "서비스 '{service}'의 점검이 중단되었습니다. 상태를 확인한 뒤 다시 시도해 주세요"
+CHECK_NOT_DONE = "서비스 '{service}'의 점검이 {seconds:g}초 안에 끝나지 않았습니다"
 NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
 BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
@@ -101,6 +113,10 @@ class Entry:
 ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
+    Entry(ServiceUnconfigured, 409, SERVICE_UNCONFIGURED),
+    Entry(NotCheckable, 409, NOT_CHECKABLE),
+    Entry(NotRunning, 409, NOT_RUNNING),
+    Entry(CheckAborted, 409, CHECK_ABORTED),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),
     Entry(MailboxFull, 503, STATUS_TEXT[503]),
@@ -128,6 +144,12 @@ class ErrorTable:
             if entry is not None:
                 return entry.status, entry.text.format_map(_Attributes(error))
         return None
+
+
+def sentence_of(error: Exception) -> str:
+    """The sentence of a domain error that stands in `ENTRIES`."""
+    found = ErrorTable().find(error)
+    return STATUS_TEXT[500] if found is None else found[1]
 
 
 class _Attributes(dict[str, object]):

@@ -16,7 +16,7 @@ from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.parameters import reading
 from hamster.http.problems import HttpProblem, InvalidRequest
-from hamster.http.service_models import ServiceModel, service_model
+from hamster.http.service_models import ServiceModel, look_model, service_model
 from hamster.http.times import Stamp
 
 MAX_WAIT = 300.0
@@ -96,6 +96,13 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
             raise InvalidRequest.of("actions", text)
         return json_response({"results": await run_batch(services, body.actions)})
 
+    async def check(service_id: str) -> Response:
+        ticket = await services.check(service_id)
+        with trio.move_on_after(MAX_WAIT):  # a look has a deadline of its own, of at most an hour
+            found = await ticket.wait()
+            return json_response(look_model(services.view(service_id), found))
+        raise HttpProblem(409, errors_ko.CHECK_NOT_DONE.format(service=service_id, seconds=MAX_WAIT))
+
     base = "/api/services"
     app.add_url_rule(f"{base}/", "services.list", list_services, methods=["GET"])
     app.add_url_rule(f"{base}/batch", "services.batch", batch, methods=["POST"])
@@ -103,6 +110,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
     app.add_url_rule(f"{base}/<service_id>/start", "services.start", start, methods=["POST"])
     app.add_url_rule(f"{base}/<service_id>/stop", "services.stop", stop, methods=["POST"])
     app.add_url_rule(f"{base}/<service_id>/restart", "services.restart", restart, methods=["POST"])
+    app.add_url_rule(f"{base}/<service_id>/check", "services.check", check, methods=["POST"])
 
 
 async def command(services: Services, name: Command, service_id: str) -> Response:
@@ -180,8 +188,7 @@ async def run_action(services: Services, name: Command, service_id: str) -> Resu
     try:
         accepted = await give(services, name, service_id)
     except ServiceUnavailable as error:
-        text = errors_ko.SERVICE_UNAVAILABLE.format(service=error.service, kind=error.kind)
-        return Result(service_id, success=False, message=text)
+        return Result(service_id, success=False, message=errors_ko.sentence_of(error))
     except ActorError:
         return Result(service_id, success=False, message=errors_ko.BUSY.format(service=service_id))
     return Result(service_id, success=True, message=sentence(name, service_id, accepted))

@@ -13,6 +13,7 @@ from actors.settings import (
     CleanupOptions,
     FilesCheck,
     FileWatchOptions,
+    JsonCheck,
     JsonPaths,
     LogOptions,
     MetricsSettings,
@@ -42,6 +43,7 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[services.ID.sources.NAME]`": SourceOptions,
     "`[services.ID.checks.NAME]`": FilesCheck,
     "`[services.ID.cleanup]`": CleanupOptions,
+    "`[[services.ID.json]]`": JsonCheck,
     **{f"Kind `{kind}`": cls for kind, cls in MONITORS.items() if attrs.fields(cls)},
 }
 # Fields that are no keys: the table's name is the id, and the rest is what the further keys become, or what we know.

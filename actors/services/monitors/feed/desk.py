@@ -355,7 +355,7 @@ class Desk:
         if verdict.status in LATE:
             before = self._memory.board.value.get(source.name)
             known = before is not None and before.status is verdict.status
-            # Also what an earlier process of ours has told: raising it again does no harm, and it might not have come to it.
+            # Also what an earlier process has told, perhaps: raising it again does no harm.
             if not known or found.row.late_slot != row.late_slot:
                 self._surface.bus.publish(late(self._settings, source, verdict))
         return found.row
