@@ -29,6 +29,10 @@ from actors.runtime import (
 from actors.runtime.groups import unwrapping
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.monitors import Surroundings
+from actors.services.monitors.feed import table as feeds
+from actors.services.monitors.report import table as reports
+from actors.services.monitors.zones import calendar_zone
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
 from actors.webhooks import messages as webhooks
@@ -48,7 +52,7 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS,)
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, feeds.MIGRATIONS, reports.MIGRATIONS)
 """The tables of every domain."""
 
 
@@ -174,7 +178,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
         ):
             services = Services(settings.services, bus)
             metrics = await _open_metrics(root, settings, services, bus)
-            await _open_services(root, settings, services, keeper, random)
+            await _open_services(root, settings, services, keeper, store, random)
             life.made = System(settings, bus, root, keeper, store, services, metrics)
             life.open.set()
             await life.leave.wait()
@@ -193,13 +197,14 @@ async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Se
 
 
 async def _open_services(
-    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random
+    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, store: Store, random: Random
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
     intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * max(1, len(settings.services)), DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    await services.open(domain, keeper, settings.logs_dir, random)
+    surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
+    await services.open(domain, keeper, settings.logs_dir, random, surroundings)
 
 
 def _make_directories(logs: Path) -> None:

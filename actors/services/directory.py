@@ -34,6 +34,8 @@ from actors.services.monitors import (
     new_monitor,
     shut_down_monitor,
 )
+from actors.services.monitors.feed.messages import NewsBoard
+from actors.services.monitors.feed.monitor import FeedRecord
 from actors.services.process import ProcessService, end_unattended
 from actors.services.record import BoardWriter, new_record
 from actors.settings import ServiceSettings
@@ -60,6 +62,7 @@ class Services:
             if service.process is not None
         }
         self._monitors: dict[str, MonitorRecord] = {}
+        self._surroundings: Surroundings | None = None
         self._refs: dict[str, Ref[ServiceCommands]] = {}
         self._bus = bus
 
@@ -131,6 +134,16 @@ class Services:
         kind = self.view(service_id).settings.kind
         return await self.ref(service_id).ask(CheckNow(service_id, kind))
 
+    def news(self, service_id: str) -> Cell[NewsBoard] | None:
+        """What is known of the sources of a feed, and follows its changes; None for what is no feed.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+        """
+        self.view(service_id)
+        record = self._monitors.get(service_id)
+        return record.memory.board if isinstance(record, FeedRecord) else None
+
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.
 
@@ -150,8 +163,19 @@ class Services:
                 board = changed.value if isinstance(changed, Changed) else self.board.value
         return board
 
-    async def open(self, supervisor: Supervisor, keeper: Keeper, logs_dir: Path, random: Random) -> None:
-        """Start an actor for every service under *supervisor*, and those services that start by themselves."""
+    async def open(
+        self,
+        supervisor: Supervisor,
+        keeper: Keeper,
+        logs_dir: Path,
+        random: Random,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        """Start an actor for every service under *supervisor*, and those services that start by themselves.
+
+        Without *surroundings* monitors have no store, which some kinds need.
+        """
+        self._surroundings = surroundings
         for settings in self._settings.values():
             spec = ChildSpec(settings.id, self._factory(settings, keeper, logs_dir, random))
             self._refs[settings.id] = await supervisor.start(spec)
@@ -196,7 +220,7 @@ class Services:
         record = self._records.get(settings.id)
         if settings.kind in MONITORS:
             monitor = self._monitors[settings.id] = new_monitor(settings, self._writer, self._bus, logs_dir)
-            return actor_of(monitor, Surroundings(random))
+            return actor_of(monitor, self._surroundings or Surroundings(random))
         if record is None:
             return lambda: IdleService(settings, self._writer)
         return lambda: ProcessService(record, keeper, logs_dir, random)

@@ -46,7 +46,7 @@ from actors.services.monitors.feed.table import (
     document_rows,
     last_number,
     put_document,
-    put_source,
+    put_lateness,
     remove_source,
     source_rows,
     take,
@@ -81,6 +81,9 @@ class Surface:
     zone: dt.tzinfo
     random: Random
     trust: ssl.SSLContext
+    """Whom documents are taken from over TLS."""
+    wall: Callable[[], float] = time.time
+    """The clock on the wall, in seconds since 1970."""
 
 
 class Desk:
@@ -130,7 +133,7 @@ class Desk:
         for source, row in self._rows.items():
             if row.late_slot is not None:
                 self._rows[source] = quiet = attrs.evolve(row, late_slot=None)
-                self._surface.store.write_later(_put(self.service, quiet))
+                self._surface.store.write_later(_late(self.service, quiet))
                 self._no_more(source, "nobody looks any more")
 
     # -- when
@@ -155,7 +158,7 @@ class Desk:
 
     def _calendar_at(self, endpoint: Endpoint) -> float:
         """When the calendar asks for a visit, on Trio's clock."""
-        looked_at, now = self._visits(endpoint).looked_at, time.time()
+        looked_at, now = self._visits(endpoint).looked_at, self._surface.wall()
         if looked_at == -math.inf:
             return -math.inf
         since = instant(min(looked_at, now))  # a clock that was set back leaves it in the future
@@ -165,7 +168,7 @@ class Desk:
                 when = look_at(source.expectation, now=since, published=self._published(source))
                 if when is not None:
                     found = min(found, when.timestamp())
-        return trio.current_time() + found - now
+        return -math.inf if found <= now else trio.current_time() + found - now
 
     def _published(self, source: Source) -> dt.datetime | None:
         row = self._rows.get(source.name)
@@ -175,11 +178,11 @@ class Desk:
 
     async def _visit(self, endpoint: Endpoint) -> None:
         options, visits = self._options, self._visits(endpoint)
-        visits.begin(options, trio.current_time(), time.time())
+        visits.begin(options, trio.current_time(), self._surface.wall())
         outcome = await self._fetch(endpoint)
         if isinstance(outcome, Fetched):
             outcome = await self._taken(endpoint, outcome)
-        now, at = trio.current_time(), dt.datetime.now(dt.UTC)
+        now, at = trio.current_time(), instant(self._surface.wall())
         if isinstance(outcome, FetchFailed):
             error = mask_addresses(outcome.detail)
             visits.fail(options, now, error, outcome.retry_after, self._surface.random.random())
@@ -259,7 +262,7 @@ class Desk:
             document=row,
             places=[Place(source.name, source.identity) for source in sources],
             items=document.items,
-            now=time.time(),
+            now=self._surface.wall(),
             announce_first=self._options.announce_first,
             announce_max=self._options.announce_max,
             remember=self._options.remember,
@@ -306,7 +309,11 @@ class Desk:
         """Tell the bus, once, every item that is remembered as new."""
         store, after = self._surface.store, self._memory.told_number or 0
         rows = await store.read(lambda connection: told_after(connection, self.service, after))
-        self._rows = await store.read(lambda connection: source_rows(connection, self.service))
+        found = await store.read(lambda connection: source_rows(connection, self.service))
+        # How late each is, we know better: that is written behind.
+        for name, row in found.items():
+            ours = self._rows.get(name, row)
+            self._rows[name] = attrs.evolve(row, late_slot=ours.late_slot, delay=ours.delay)
         # From here on without a wait: what is told is noted as told. Another visit may have told some meanwhile.
         fresh = [row for row in rows if row.number > (self._memory.told_number or 0)]
         if not fresh:
@@ -319,7 +326,7 @@ class Desk:
     # -- judging
 
     async def _judge(self) -> None:
-        now = dt.datetime.now(dt.UTC)
+        now = instant(self._surface.wall())
         changed: list[SourceRow] = []
         for source in self._sources:
             visits, row = self._visits(source.endpoint), self._rows.get(source.name)
@@ -343,7 +350,7 @@ class Desk:
             self._show(before, view)
         for after in changed:
             # Not waited for: what is told again after a crash is told as the same alert.
-            self._surface.store.write_later(_put(self.service, after))
+            self._surface.store.write_later(_late(self.service, after))
 
     def _follow(self, source: Source, row: SourceRow, verdict: Verdict) -> SourceRow:
         found = follow(row, verdict, source.expectation)
@@ -401,8 +408,8 @@ class Desk:
         return Look(ok=ok, detail=", ".join(words), latency=latency, figures=figures)
 
 
-def _put(service: str, row: SourceRow) -> Callable[[sqlite3.Connection], None]:
-    return lambda connection: put_source(connection, service, row)
+def _late(service: str, row: SourceRow) -> Callable[[sqlite3.Connection], None]:
+    return lambda connection: put_lateness(connection, service, row)
 
 
 def _remove(service: str, source: str) -> Callable[[sqlite3.Connection], None]:

@@ -247,9 +247,21 @@ def _rows(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -
 
 
 def put_source(connection: sqlite3.Connection, service: str, row: SourceRow) -> None:
-    """Remember *row*."""
+    """Remember what a source holds; of one that is known its lateness stays as it is."""
     connection.execute(
-        "INSERT OR REPLACE INTO feed_sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (service, *attrs.astuple(row))
+        "INSERT INTO feed_sources (service, source, identity, watched_since, published, title, url, late_slot, delay)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, source) DO UPDATE SET identity = excluded.identity,"
+        " watched_since = excluded.watched_since, published = excluded.published, title = excluded.title,"
+        " url = excluded.url",
+        (service, *attrs.astuple(row)),
+    )
+
+
+def put_lateness(connection: sqlite3.Connection, service: str, row: SourceRow) -> None:
+    """Remember how late a source is, and nothing else of it: this may be written behind what comes after it."""
+    connection.execute(
+        "UPDATE feed_sources SET late_slot = ?, delay = ? WHERE service = ? AND source = ?",
+        (row.late_slot, row.delay, service, row.source),
     )
 
 

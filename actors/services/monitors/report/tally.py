@@ -21,6 +21,11 @@ class Figure:
         self.count += 1
         self.total += value
 
+    def plus(self, other: "Figure") -> "Figure":
+        """Both together."""
+        highest = max((one.highest for one in (self, other) if one.count), default=0.0)
+        return Figure(self.count + other.count, self.total + other.total, highest)
+
     @property
     def mean(self) -> float | None:
         """None without a sample."""
@@ -47,6 +52,24 @@ class Tally:
         """*service* failed once more."""
         if service in self.failures or len(self.failures) < NAMES:
             self.failures[service] = self.failures.get(service, 0) + 1
+
+    def plus(self, later: "Tally") -> "Tally":
+        """This one and a later one together."""
+        found = Tally(
+            self.since,
+            self.restarts + later.restarts,
+            dict(self.failures),
+            self.recoveries + later.recoveries,
+            self.alerts + later.alerts,
+            self.alerts_over + later.alerts_over,
+            self.cpu.plus(later.cpu),
+            self.memory.plus(later.memory),
+            self.disk.plus(later.disk),
+        )
+        for service, times in later.failures.items():
+            if service in found.failures or len(found.failures) < NAMES:
+                found.failures[service] = found.failures.get(service, 0) + times
+        return found
 
     def encoded(self) -> str:
         """For the store."""
