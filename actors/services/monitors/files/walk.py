@@ -22,6 +22,7 @@ DEPTH = 100
 UNREADABLE = 20
 """Paths that could not be read and are named; the others are counted."""
 
+_EFFECTIVE = os.access in os.supports_effective_ids
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -108,6 +109,8 @@ class _Walker:
             raise TooMuch(f"looking through it takes too long: {self.seen.entries} entries so far")
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if stat.S_ISREG(status.st_mode):
+            if not os.access(name, os.R_OK, dir_fd=fd, effective_ids=_EFFECTIVE):
+                self.seen.fail(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
             self.seen.files.append(SeenFile(path, status.st_size, status.st_mtime, status.st_dev, status.st_ino))
         elif stat.S_ISDIR(status.st_mode) and status.st_dev == device:
             with _opened(name, fd, device) as inner:
