@@ -88,8 +88,13 @@ def problems(cls: type[attrs.AttrsInstance], values: Mapping[str, object]) -> li
             wrong = [attrs.evolve(p, path=(), got=Nothing.MISSING) for p in rule(Nothing.MISSING)[:1]]
         else:
             wrong = []
-        found += [with_advice(p, field.default).within(field.name) for p in wrong]
+        found += [with_advice(p, field.default).within(key_of(field.name)) for p in wrong]
     return found
+
+
+def key_of(field: str) -> str:
+    """The key that a field is written as: its name, without the underscore that makes `for_` no word of Python."""
+    return field.removesuffix("_")
 
 
 def require(settings: attrs.AttrsInstance, conflicts: Callable[[], Sequence[SettingProblem]] = list) -> None:

@@ -155,6 +155,14 @@ class HamsterClient:
         body = {"actions": [{"action": action, "service_id": pattern} for pattern in patterns]}
         return (await self._request("POST", "/api/services/batch", _Results, body=body)).results
 
+    async def get(self, path: str, kind: type[T]) -> T:
+        """What `GET` of *path* answers, as *kind*; further keys are left out.
+
+        Raises:
+            RequestRefused: The server answered with an error.
+        """
+        return await self._request("GET", path, kind)
+
     async def metrics(self) -> dict[str, object]:
         """The newest sample."""
         return await self._request("GET", "/api/metrics/", dict[str, object])

@@ -11,7 +11,8 @@ import trio
 from actors.runtime.groups import unwrapping
 from actors.settings import SystemSettings
 from actors.system import System, open_system
-from hamster.http import actors, metrics, services, ws
+from hamster.http import actors, alerts, metrics, prometheus, services, ws
+from hamster.http.alert_texts import korean
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
@@ -69,7 +70,7 @@ async def open_hamster(
 async def _open_hamster(
     system: SystemSettings, server: ServerSettings, sockets: Sequence[socket.socket], stopping: StoppingSwitch
 ) -> AsyncGenerator[Hamster, None]:
-    async with open_system(system) as running:
+    async with open_system(system, sentences=korean) as running:
         zone = zone_of(system.zone)
         stamp = stamper(zone)
         hub = Hub(running, FrameMaker(running, stamp))
@@ -77,6 +78,8 @@ async def _open_hamster(
             [
                 partial(services.register, system=running, stamp=stamp),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
+                partial(alerts.register, system=running, stamp=stamp, zone=zone),
+                partial(prometheus.register, system=running, hub=hub),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),
             ],

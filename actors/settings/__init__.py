@@ -5,6 +5,15 @@ it is made and names every mistake at once in `SettingsError`; durations are sec
 """
 
 from actors.setting_rules import SettingProblem, SettingsError
+from actors.settings.alerts import (
+    LEVELS,
+    WEBHOOK_TYPES,
+    AlertRule,
+    AlertSettings,
+    Figure,
+    Level,
+    MaintenanceWindow,
+)
 from actors.settings.checks import CheckOptions
 from actors.settings.feed import PRESETS, FeedOptions, JsonPaths, SourceOptions
 from actors.settings.files import CleanupOptions, FilesCheck, FilesOptions
@@ -40,16 +49,21 @@ __all__ = [
     "ENABLED",
     "HISTORY_SAMPLES",
     "KINDS",
+    "LEVELS",
     "LOGS",
     "MONITORS",
     "OWN_LOG",
     "PRESETS",
+    "WEBHOOK_TYPES",
+    "AlertRule",
+    "AlertSettings",
     "AliveOptions",
     "CheckOptions",
     "CleanupOptions",
     "Condition",
     "ExecOptions",
     "FeedOptions",
+    "Figure",
     "FileWatchOptions",
     "FilesCheck",
     "FilesOptions",
@@ -57,7 +71,9 @@ __all__ = [
     "JsonCheck",
     "JsonPaths",
     "Kind",
+    "Level",
     "LogOptions",
+    "MaintenanceWindow",
     "MetricsSettings",
     "MonitorOptions",
     "OptionValue",

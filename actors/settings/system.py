@@ -1,12 +1,15 @@
 """What the whole system is made from."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from actors import setting_rules as rules
 from actors.setting_rules import RULE, SettingProblem
+from actors.settings.alerts import AlertSettings
 from actors.settings.instances import instance_problems
 from actors.settings.kinds import LOGS
 from actors.settings.metrics import MetricsSettings
@@ -37,6 +40,7 @@ class SystemSettings:
     zone: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.zone_name)})
     services: tuple[ServiceSettings, ...] = attrs.field(default=(), converter=tuple[ServiceSettings, ...])
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
+    alerts: AlertSettings = attrs.field(factory=AlertSettings)
 
     @property
     def logs_dir(self) -> Path:
@@ -47,6 +51,11 @@ class SystemSettings:
     def database(self) -> Path:
         """The file of the store."""
         return self.data_dir / DATABASE
+
+    @property
+    def tzinfo(self) -> tzinfo | None:
+        """The zone of the calendar; None is the machine's own."""
+        return None if self.zone is None else ZoneInfo(self.zone)
 
     def __attrs_post_init__(self) -> None:
         rules.require(self, self._conflicts)

@@ -3,7 +3,7 @@
 from actors.store import Migrations
 
 # A script is never changed again, so the first templates are part of it and not of the code. `receiver` is what a
-# sender looks for; the second index holds only what waits, and is as small as that.
+# sender looks for; its index holds only what waits, and is as small as that.
 _OUTBOX = """
 CREATE TABLE webhooks (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -25,7 +25,7 @@ CREATE TABLE webhooks (
     error_message TEXT,
     response_time_ms REAL
 );
-CREATE INDEX webhooks_waiting ON webhooks (receiver, number) WHERE status = 'pending';
+CREATE INDEX webhooks_waiting ON webhooks (receiver, attempts, number) WHERE status = 'pending';
 CREATE TABLE webhook_templates (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,

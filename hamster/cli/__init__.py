@@ -16,6 +16,7 @@ COMMANDS = {
     "stop": ("services", "Stop services."),
     "restart": ("services", "Restart services."),
     "watch": ("watch", "Print what happens, the moment it happens."),
+    "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
 }

@@ -1,0 +1,195 @@
+"""Senders: one for each receiver, so that a slow one delays nobody else."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from random import Random
+from typing import TypeVar
+
+import attrs
+import trio
+
+from actors.masking import mask_addresses
+from actors.runtime import Actor, Bus, Cell, Message, Timer
+from actors.store import Store, StoreError
+from actors.webhooks import rows
+from actors.webhooks.delivery import Delivery
+from actors.webhooks.messages import NoticeFailed, NoticeSent
+from actors.webhooks.rules import Attempt, RetryPolicy, next_attempt, rest
+
+T = TypeVar("T")
+
+log = logging.getLogger("actors.webhooks")
+
+IDLE_SECONDS = 60.0
+"""A sender that has nothing to do for so long ends; the outbox starts another when there is something again."""
+LONGEST_SLEEP = 60.0
+"""Seconds until it looks again in any case: what is due is told by the time of day, which may be set."""
+STORE_SECONDS = 5.0
+"""Until the store is asked again that did not answer. Without it nothing is sent: nobody would know afterwards."""
+SETTLE_SECONDS = 2.0
+"""How long noting what became of an attempt may go on while everything stops."""
+
+
+@attrs.frozen
+class Office:
+    """What all senders share."""
+
+    store: Store
+    bus: Bus
+    sending: Cell[bool]
+    """False: what comes is kept."""
+    delivery: Delivery
+    policy: RetryPolicy
+    random: Random
+
+
+@attrs.define(eq=False)
+class Desk:
+    """What is remembered of a sender beside it, so that the next incarnation goes on where this one was."""
+
+    receiver: str
+    woken: bool = False
+    """It was told that there is something, and has not looked yet."""
+    rests_until: float | None = None
+    """On Trio's clock; None: not yet looked up."""
+    failures: int = 0
+    """In a row."""
+
+
+class Sender(Actor):
+    """Sends what waits for one receiver, one after the other, first attempts in order."""
+
+    def __init__(self, desk: Desk, office: Office) -> None:
+        self._desk = desk
+        self._office = office
+        self._alarm: Timer | None = None
+
+    async def on_start(self) -> None:
+        self._desk.woken = True
+        self.context.tell(LookForWork())
+
+    async def work(self) -> None:
+        """Send the next notice that is due; then, or when there is none, see to it that we come back."""
+        office, desk = self._office, self._desk
+        desk.woken = False
+        self._sleep(None)
+        try:
+            if not office.sending.value:
+                self._sleep(IDLE_SECONDS)
+                return
+            if (resting := await self._resting()) > 0:
+                self._sleep(resting)
+                return
+            turn = await office.store.write(rows.take(desk.receiver, time.time(), office.policy))
+        except StoreError as error:
+            log.warning("webhooks.store_failed error=%s next=wait", error)
+            self._sleep(STORE_SECONDS)
+            return
+        if turn.notice is not None:
+            await self._send(turn.notice)
+            self.wake()
+        else:
+            self._sleep(IDLE_SECONDS if turn.due_at is None else max(turn.due_at - time.time(), 0.0))
+
+    def wake(self) -> None:
+        """Look for work once what is queued is handled."""
+        if not self._desk.woken:
+            self._desk.woken = self.context.tell(LookForWork())
+
+    async def rang(self) -> None:
+        """Look again after a sleep; end if that was for want of work and there is still none."""
+        if self._desk.woken:
+            return
+        waiting = await self._ask(rows.receivers, default=(self._desk.receiver,))
+        if self._desk.receiver in waiting and self._office.sending.value:
+            self.wake()
+        else:
+            self.context.stop()
+
+    async def _resting(self) -> float:
+        """Seconds that the receiver is still to be left alone; above 0 if it is."""
+        desk, now = self._desk, trio.current_time()
+        if desk.rests_until is None:
+            asked = await self._office.store.read(lambda c: rows.resting_until(c, desk.receiver))
+            desk.rests_until = now if asked is None else now + asked - time.time()
+        return desk.rests_until - now
+
+    async def _send(self, notice: rows.Waiting) -> None:
+        office, desk = self._office, self._desk
+        attempt = await office.delivery.attempt(notice, office.policy.deadline)
+        now = time.time()
+        again_at = next_attempt(
+            office.policy,
+            attempt,
+            attempts=notice.attempts,
+            first_at=notice.first_attempt_at,
+            now=now,
+            random=office.random,
+        )
+        if again_at is None and attempt.again:
+            error = f"{attempt.error}; given up after {notice.attempts} attempts"
+            attempt = attrs.evolve(attempt, error=error)
+        desk.failures = 0 if attempt.sent else desk.failures + 1
+        desk.rests_until = trio.current_time() + rest(attempt, desk.failures, office.random)
+        # It happened, whatever happens to us: noted also while everything stops.
+        with trio.move_on_after(SETTLE_SECONDS, shield=True):
+            await self._settle(rows.settle(notice.number, attempt, now, again_at))
+        self._tell(notice, attempt, again_at)
+
+    async def _settle(self, transaction: Callable[..., None]) -> None:
+        try:
+            await self._office.store.write(transaction)
+        except StoreError as error:
+            # Not sent a second time meanwhile: an attempt is made only after it could be noted.
+            log.warning("webhooks.outcome_not_noted error=%s next=later", error)
+            self._office.store.write_later(transaction)
+
+    def _tell(self, notice: rows.Waiting, attempt: Attempt, again_at: float | None) -> None:
+        address = mask_addresses(notice.url)
+        about = (notice.id, notice.key, address, notice.webhook_type, notice.attempts)
+        if attempt.error is None and attempt.status is not None:
+            took = attempt.took * 1000.0
+            log.info("webhook.sent id=%s to=%s attempts=%d took_ms=%.0f", notice.id, address, notice.attempts, took)
+            self._office.bus.publish(NoticeSent(*about, attempt.status, took))
+            return
+        at = None if again_at is None else datetime.fromtimestamp(again_at, UTC)
+        # No error of ours, and never one: an alert on our log's errors would go out by webhook, and fail again.
+        log.warning(
+            "webhook.failed id=%s to=%s attempts=%d error=%r next=%s",
+            notice.id,
+            address,
+            notice.attempts,
+            attempt.error,
+            "give_up" if again_at is None else f"retry_in_s={again_at - time.time():.1f}",
+        )
+        self._office.bus.publish(NoticeFailed(*about, attempt.error or "", attempt.status, at))
+
+    def _sleep(self, seconds: float | None) -> None:
+        """Be rung after that time instead of the one before; not at all for None."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None
+        if seconds is not None:
+            self._alarm = self.context.after(min(seconds, LONGEST_SLEEP), lambda _: _Rang())
+
+    async def _ask(self, query: Callable[..., T], *, default: T) -> T:
+        try:
+            return await self._office.store.read(query)
+        except StoreError:
+            return default
+
+
+@attrs.frozen
+class LookForWork(Message[Sender, None]):
+    """There is something to send."""
+
+    async def deliver(self, to: Sender) -> None:
+        await to.work()
+
+
+@attrs.frozen
+class _Rang(Message[Sender, None]):
+    async def deliver(self, to: Sender) -> None:
+        await to.rang()
