@@ -10,7 +10,6 @@ from typing import ClassVar, TypeVar
 import attrs
 import trio
 
-from actors.alerts.messages import AlertCleared, AlertRaised
 from actors.runtime import Actor, Message, Timer
 from actors.services.checking import CheckAborted, LookTicket, NotRunning
 from actors.services.messages import (
@@ -24,6 +23,7 @@ from actors.services.messages import (
     Wanted,
 )
 from actors.services.monitors.record import MonitorRecord
+from actors.services.monitors.telling import failure_of, tell_down, tell_up, withdraw
 from actors.services.probing import Judge, Look, Standing, Told, notice
 from actors.settings import CheckOptions, ServiceSettings
 from actors.store import Store
@@ -38,9 +38,6 @@ would be a burst for us and for whoever is looked at. Short, because somebody ma
 
 LOOK_MARGIN = 2.0
 """Seconds beyond its own deadline after which a look is cut off from outside."""
-
-SOURCE = "services"
-"""Of our alerts."""
 
 
 @attrs.frozen
@@ -256,9 +253,7 @@ class MonitorService(Actor):
         self._found = None
         self._answer(CheckAborted(record.settings.id))
         record.standing, record.last = Standing(), None
-        if record.down is not None:
-            record.down = None
-            self._clear_alert("nobody looks any more")
+        withdraw(record)
         record.change(reason, health=Health.UNKNOWN, health_detail=None, ready_at=None)
 
     # -- looking
@@ -310,7 +305,7 @@ class MonitorService(Actor):
             ready_at = datetime.now(UTC)
         detail = f"flapping; {look.detail}" if after.flapping else look.detail
         told = notice(before, after)
-        failure = self._failure(told, look)
+        failure = failure_of(told, look, judge)
         changes: dict[str, object] = {"health": after.health, "health_detail": detail, "ready_at": ready_at}
         if failure is not None:
             changes["last_failure"] = failure
@@ -324,54 +319,16 @@ class MonitorService(Actor):
         self.looked(look)
         self._answer(look)
 
-    def _failure(self, told: Told | None, look: Look) -> Failure | None:
-        """What is to be told as a failure."""
-        match told:
-            case Told.DOWN:
-                return Failure("down", look.detail, datetime.now(UTC))
-            case Told.FLAPPING:
-                judge = self.judge()
-                often = f"{judge.flap_changes} changes between up and down within {judge.flap_window:g} s"
-                return Failure("down", f"flapping: {often}; last: {look.detail}", datetime.now(UTC))
-            case _:
-                return None
-
     def _tell(self, told: Told | None, failure: Failure | None, before: Standing) -> None:
         record = self.record
-        service = record.settings.id
         if failure is not None:
-            record.down = failure
-            flapping = told is Told.FLAPPING
-            word = "flapping" if flapping else "down"
-            log.warning("monitor.%s service=%s detail=%r", word, service, failure.detail)
+            word = tell_down(record, failure, flapping=told is Told.FLAPPING)
             self.say(logging.ERROR, f"monitor.{word}", {"detail": failure.detail})
-            record.board.tell("error", service, failure)
-            self._raise_alert(failure, flapping=flapping)
         elif told is Told.UP and record.down is not None:
-            down, record.down = record.down, None
             since = before.down_since
             lasted = 0.0 if since is None else trio.current_time() - since
-            log.info("monitor.up service=%s after_s=%.1f", service, lasted)
+            tell_up(record, lasted)
             self.say(logging.INFO, "monitor.up", {"after_s": round(lasted, 1)})
-            record.board.tell("recovered", service, down, duration=lasted)
-            self._clear_alert(f"up again after {lasted:.0f} s", seconds=lasted)
-
-    def _raise_alert(self, failure: Failure, *, flapping: bool) -> None:
-        settings = self.record.settings
-        alert = AlertRaised(
-            source=SOURCE,
-            key=f"monitor_down/{settings.id}",
-            level="warning" if flapping else "critical",
-            code="monitor_flapping" if flapping else "monitor_down",
-            detail=f"{settings.id}: {failure.detail}",
-            values={"service": settings.name, "error": failure.detail},
-            service_id=settings.id,
-        )
-        self.record.bus.publish(alert)
-
-    def _clear_alert(self, detail: str, **values: float) -> None:
-        key = f"monitor_down/{self.record.settings.id}"
-        self.record.bus.publish(AlertCleared(source=SOURCE, key=key, detail=detail, values=values))
 
     def _answer(self, answer: Look | CheckAborted) -> None:
         ticket, self.record.ticket = self.record.ticket, None
@@ -400,7 +357,8 @@ class MonitorService(Actor):
             self.context.start_soon(self._written)
 
     async def _written(self) -> None:
-        await self.record.journal.write()
+        while not self.record.journal.empty:
+            await self.record.journal.write()
         self._writing = False
 
 

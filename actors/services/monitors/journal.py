@@ -4,8 +4,6 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,6 +41,7 @@ class Journal:
         self._waiting: deque[str] = deque()
         self._lock = threading.Lock()
         """Held while writing: a thread that was left alone with a slow disk may still be at it."""
+        self._counting = threading.Lock()
         self._not_told = 0
         self._cut = False
         """The disk took only the beginning of the last line."""
@@ -56,6 +55,11 @@ class Journal:
         """Nothing waits to be written."""
         return not self._waiting
 
+    @property
+    def writing(self) -> bool:
+        """A thread is at it."""
+        return self._lock.locked()
+
     def line(self, level: int, message: str) -> None:
         """Say *message*, which is one line; never waits."""
         if len(self._waiting) >= CAPACITY:
@@ -64,40 +68,41 @@ class Journal:
             self._waiting.append(self._formed(level, message))
 
     async def write(self) -> None:
-        """Write all lines that wait. Cancelled, it leaves the thread to end by itself."""
+        """Write all lines that wait, and return once they and those before them are written.
+
+        Cancelled, it leaves the thread to end by itself.
+        """
         limiter = _writing.get()
         if limiter is None:
             limiter = trio.CapacityLimiter(WRITERS)
             _writing.set(limiter)
-        while self._waiting:
-            lines = tuple(self._waiting)
-            self._waiting.clear()
-            await trio.to_thread.run_sync(self._append, lines, abandon_on_cancel=True, limiter=limiter)
+        await trio.to_thread.run_sync(self._drain, abandon_on_cancel=True, limiter=limiter)
 
     def _formed(self, level: int, message: str) -> str:
         now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
         return f"{now} {logging.getLevelName(level)} {self._logger} {message}\n"
 
-    def _lose(self, count: int) -> None:
-        self.lost += count
-        self._not_told += count
+    def _lose(self, count: int, *, told: bool = False) -> None:
+        with self._counting:  # in the loop and in the thread
+            self._not_told += count
+            self.lost += 0 if told else count
 
     # -- in the thread
 
-    def _append(self, lines: Sequence[str]) -> None:
-        with self._lock:
-            not_told = self._not_told
+    def _drain(self) -> None:
+        with self._lock:  # lines are taken by whoever holds it, so that they stay in order
+            while self._waiting:
+                self._put(self._waiting.popleft())
+
+    def _put(self, line: str) -> None:
+        not_told = self._not_told
+        try:
             if not_told:
-                told = self._formed(logging.ERROR, f"log.lines_lost count={not_told} reason=slow_or_full_disk")
-                lines = (told, *lines)
-            written = 0
-            with suppress(OSError):  # counted below; there is nowhere else to say so
-                for line in lines:
-                    self._write(line)
-                    written += 1
-            if not_told and written:
-                self._not_told -= not_told
-            self._lose(len(lines) - max(written, 1 if not_told else 0))
+                self._write(self._formed(logging.ERROR, f"log.lines_lost count={not_told} reason=slow_or_full_disk"))
+                self._lose(-not_told, told=True)
+            self._write(line)
+        except OSError:  # there is nowhere else to say so
+            self._lose(1)
 
     def _write(self, line: str) -> None:
         data = line.encode("utf-8", errors="backslashreplace")

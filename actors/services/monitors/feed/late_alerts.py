@@ -26,8 +26,8 @@ def late(settings: ServiceSettings, source: Source, verdict: Verdict) -> AlertRa
         code="news_late",
         detail=f"{settings.id}: {source.name} was expected at {local.isoformat()}, and is not there",
         values={
-            "service": settings.name,
-            "source": source.name,
+            "service": settings.id,
+            "name": source.name,
             "expected": f"{local:%Y-%m-%d %H:%M}",
             "delay_s": round(verdict.delay),
         },
