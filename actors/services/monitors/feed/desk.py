@@ -5,7 +5,6 @@ import hashlib
 import logging
 import math
 import sqlite3
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -16,7 +15,7 @@ import trio
 from actors.masking import mask_addresses
 from actors.runtime import Bus, Cell
 from actors.services.look import Look
-from actors.services.monitors.feed.expectation import Status, Verdict, is_due, judge, look_at, slot_after
+from actors.services.monitors.feed.expectation import Status, Verdict, is_due, judge, look_at
 from actors.services.monitors.feed.fetch import (
     Fetched,
     FetchFailed,
@@ -53,6 +52,7 @@ from actors.services.monitors.feed.table import (
     told_after,
 )
 from actors.services.monitors.feed.telling import events_of, instant
+from actors.services.monitors.feed.views import viewed
 from actors.services.monitors.feed.visits import Visits
 from actors.settings import FeedOptions, ServiceSettings
 from actors.store import Store, StoreError
@@ -80,8 +80,6 @@ class Surface:
     bus: Bus
     zone: dt.tzinfo
     random: Random
-    trust: ssl.SSLContext
-    """Whom documents are taken from over TLS."""
     wall: Callable[[], float] = time.time
     """The clock on the wall, in seconds since 1970."""
 
@@ -208,7 +206,6 @@ class Desk:
             validators=validators,
             timeout=options.timeout,
             max_bytes=options.max_bytes,
-            verify=self._surface.trust,
         )
 
     def _read_before(self, endpoint: Endpoint) -> bool:
@@ -344,7 +341,7 @@ class Desk:
                 if after != row:
                     self._rows[source.name] = after
                     changed.append(after)
-                view = self._viewed(source, view, after, verdict, now)
+                view = viewed(source, view, after, verdict, now=now, down=visits.down)
             elif visits.down:
                 view = attrs.evolve(view, status=Status.ERROR)
             self._show(before, view)
@@ -369,26 +366,6 @@ class Desk:
 
     def _no_more(self, source: str, why: str, **values: float) -> None:
         self._surface.bus.publish(over(self.service, source, why, **values))
-
-    def _viewed(
-        self, source: Source, view: SourceView, row: SourceRow, verdict: Verdict, now: dt.datetime
-    ) -> SourceView:
-        late = verdict.status in LATE
-        expected = verdict.slot if late else None
-        if expected is None and source.expectation is not None:
-            expected = slot_after(source.expectation, now)
-        status = verdict.status
-        if self._visits(source.endpoint).down:  # up again only after so many good visits
-            status = Status.ERROR
-        return attrs.evolve(
-            view,
-            status=status,
-            last_update=None if row.published is None else instant(row.published),
-            title=row.title,
-            url=row.url,
-            expected_time=expected,
-            delay=verdict.delay if late else row.delay,
-        )
 
     def _show(self, before: SourceView | None, view: SourceView) -> None:
         if view == before:

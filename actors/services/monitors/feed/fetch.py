@@ -3,17 +3,15 @@
 import datetime as dt
 import errno
 import os
-import ssl
 import stat
-import zlib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Literal, Protocol
-from urllib.parse import urlsplit
 
 import attrs
-import httpx
 import trio
+
+from actors.services.probing.fetching import Answer, Request, fetch
+from actors.services.probing.looks import LookFailed, Progress
 
 REDIRECTS = 5
 HOLD_BACK = 86_400.0
@@ -21,8 +19,6 @@ HOLD_BACK = 86_400.0
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/json, application/xml, */*;q=0.5"
 )
-AGENT = "WatchHamster/1.0"
-_CHUNK = 64 * 1024
 
 
 @attrs.frozen
@@ -62,21 +58,6 @@ class FetchFailed:
 Outcome = Fetched | Unchanged | FetchFailed
 
 
-class _Unpacker(Protocol):
-    """What `zlib.decompressobj` makes."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class _Failed(Exception):
-    def __init__(self, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
-        self.failure = FetchFailed(detail, retry_after)
-
-
 async def fetch_url(
     url: str,
     *,
@@ -84,103 +65,48 @@ async def fetch_url(
     validators: Validators,
     timeout: float,
     max_bytes: int,
-    verify: ssl.SSLContext | Literal[True] = True,
+    ca_file: str | None = None,
 ) -> Outcome:
     """The document at *url*; whatever the server does, this ends within *timeout* and *max_bytes*, and raises nothing.
 
     Args:
-        url: http or https. Redirects are followed, but not from https to http, and without *headers* elsewhere.
+        url: http or https. Redirects are followed, without *headers* to other servers; what comes in the clear where
+            https was asked for is not taken.
         headers: Sent along.
         validators: Of the document that is here; none for one that must come in any case.
         timeout: Seconds for all of it, the last byte included.
-        max_bytes: Of the document, as sent and unpacked.
-        verify: Whom to trust; True for the usual ones.
+        max_bytes: Of the document, unpacked.
+        ca_file: Whom to trust instead of the usual authorities.
     """
-    try:
-        with trio.move_on_after(timeout):
-            # No proxy and no .netrc of the environment: what is configured is what is done.
-            async with httpx.AsyncClient(verify=verify, trust_env=False, timeout=None, http2=False) as client:  # noqa: S113 - the whole has a deadline
-                return await _follow(client, url, headers, validators, max_bytes)
-        return FetchFailed(f"no whole answer within {timeout:g} s")
-    except _Failed as error:
-        return error.failure
-    except httpx.InvalidURL as error:
-        return FetchFailed(f"the server leads to no address: {error}")
-    except (httpx.HTTPError, ssl.SSLError, OSError, UnicodeError) as error:
-        return FetchFailed(f"{type(error).__name__}: {str(error) or 'no reason given'}"[:300])
-
-
-async def _follow(
-    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], validators: Validators, max_bytes: int
-) -> Outcome:
-    origin = _origin(url)
-    for _ in range(REDIRECTS + 1):
-        asked = {"user-agent": AGENT, "accept": ACCEPT, "accept-encoding": "gzip, deflate"}
-        if _origin(url) == origin:  # else secrets would go to whomever the server names
-            asked |= {name.lower(): value for name, value in headers.items()}
-        asked |= _conditions(validators)
-        request = client.build_request("GET", url, headers=asked)
-        response = await client.send(request, stream=True, follow_redirects=False)
+    request = Request(
+        url=url,
+        headers={"accept": ACCEPT, **_conditions(validators), **headers},
+        redirects=REDIRECTS,
+        max_body=max_bytes,
+        ca_file=ca_file,
+    )
+    progress = Progress()
+    with trio.move_on_after(timeout):
         try:
-            if response.next_request is None:
-                return await _taken(response, url, max_bytes)
-            following = response.next_request.url
-        finally:
-            await response.aclose()
-        if following.scheme not in ("http", "https") or (following.scheme == "http" and url.startswith("https:")):
-            raise _Failed(f"redirected from https to {following.scheme}, which is not followed")
-        url = str(following)
-    raise _Failed(f"redirected more than {REDIRECTS} times")
+            return _taken(await fetch(request, progress), request)
+        except LookFailed as error:
+            return FetchFailed(error.detail)
+    return FetchFailed(f"no whole answer within {timeout:g} s, {progress.doing}")
 
 
-async def _taken(response: httpx.Response, url: str, max_bytes: int) -> Outcome:
-    if response.status_code == 304:
+def _taken(answer: Answer, request: Request) -> Outcome:
+    if request.url.startswith("https:") and not answer.url.startswith("https:"):
+        return FetchFailed("redirected from https to http, which is not taken")
+    if answer.status == 304:
         return Unchanged()
-    if response.status_code != 200:
-        return FetchFailed(f"status {response.status_code}", retry_after(response.headers.get("retry-after")))
-    body = await _body(response, max_bytes)
-    validators = Validators(response.headers.get("etag"), response.headers.get("last-modified"))
-    return Fetched(body, response.headers.get("content-type", ""), validators, url)
-
-
-async def _body(response: httpx.Response, max_bytes: int) -> bytes:
-    """The body, unpacked by ourselves: httpx would unpack a chunk of any size before anybody could count."""
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    unpack = _unpacker(coding)
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length[:15]) > max_bytes:
-        raise _Failed(f"larger than {max_bytes} bytes")
-    body = bytearray()
-    received = 0
-    wrong = ""
-    # Cancelled rather than left with an exception: the generators within httpx end in order only from within.
-    with trio.CancelScope() as reading:
-        async for chunk in response.aiter_raw(_CHUNK):
-            received += len(chunk)
-            room = max_bytes - len(body)
-            try:
-                body += chunk[: room + 1] if unpack is None else unpack.decompress(chunk, room + 1)
-            except zlib.error as error:
-                wrong = f"its {coding} is broken: {error}"
-            if len(body) > max_bytes or received > max_bytes:
-                wrong = f"larger than {max_bytes} bytes"
-            if wrong:
-                reading.cancel()
-    if wrong:
-        raise _Failed(wrong)
-    if unpack is not None and not unpack.eof:
-        raise _Failed(f"its {coding} ends early")
-    return bytes(body)
-
-
-def _unpacker(coding: str) -> "_Unpacker | None":
-    match coding:
-        case "identity" | "":
-            return None
-        case "gzip" | "x-gzip" | "deflate":
-            return zlib.decompressobj(zlib.MAX_WBITS | 32)  # finds out by itself which of both it is
-        case _:
-            raise _Failed(f"in a content-encoding that was not asked for: {coding[:40]!r}")
+    if answer.status != 200:
+        return FetchFailed(f"status {answer.status}", retry_after(answer.headers.get("retry-after")))
+    if answer.cut:
+        return FetchFailed(f"larger than {request.max_body} bytes")
+    if answer.encoding:
+        return FetchFailed(f"in a content-encoding that was not asked for: {answer.encoding[:40]!r}")
+    validators = Validators(answer.headers.get("etag"), answer.headers.get("last-modified"))
+    return Fetched(answer.body, answer.headers.get("content-type", ""), validators, answer.url)
 
 
 def _conditions(validators: Validators) -> dict[str, str]:
@@ -190,12 +116,6 @@ def _conditions(validators: Validators) -> dict[str, str]:
     if validators.last_modified is not None:
         found["if-modified-since"] = validators.last_modified
     return found
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname, port
 
 
 def retry_after(value: str | None, *, now: dt.datetime | None = None) -> float | None:

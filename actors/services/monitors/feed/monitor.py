@@ -1,10 +1,6 @@
 """The `feed` kind: news."""
 
-import ssl
-
 import attrs
-import httpx
-import trio
 
 from actors.services.look import Look
 from actors.services.monitors.feed.desk import Desk, FeedMemory, Surface
@@ -40,7 +36,7 @@ class FeedMonitor(TimedMonitor):
         return None if isinstance(options, FeedOptions) and options.has_address else cls.KEY
 
     async def look(self) -> Look:
-        desk = await self._opened()
+        desk = self._opened()
         return await desk.look(everything=self.record.ticket is not None)
 
     def judge(self) -> Judge:
@@ -71,7 +67,7 @@ class FeedMonitor(TimedMonitor):
             self._desk[1].drop_alerts()
         super()._end(reason, detail, **also)
 
-    async def _opened(self) -> Desk:
+    def _opened(self) -> Desk:
         """The desk for the present settings."""
         settings = self.record.settings
         if self._desk is None or self._desk[0] is not settings:
@@ -82,14 +78,6 @@ class FeedMonitor(TimedMonitor):
                 bus=record.bus,
                 zone=self.surroundings.zone,
                 random=self.surroundings.random,
-                trust=await trio.to_thread.run_sync(trusted),
             )
             self._desk = settings, Desk(settings, self.options_as(FeedOptions), record.memory, surface)
         return self._desk[1]
-
-
-def trusted() -> ssl.SSLContext:
-    """Whom to trust: the machine's certificates, and those that come with us; blocks while it reads them."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    return context

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import sqlite3
-import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,8 +28,6 @@ from actors.settings import FeedOptions, ServiceSettings
 from actors.store import Store, open_store
 from actors.webhooks.messages import MIGRATIONS as OUTBOX
 from tests.actors.services.monitors.web import Asked, answer
-
-TRUST = ssl.create_default_context()
 
 
 def document(*items: str | Mapping[str, object]) -> str:
@@ -100,7 +97,6 @@ class Newsroom:
             bus=self.bus,
             zone=dt.UTC,
             random=Random(1),  # noqa: S311 - no secret
-            trust=TRUST,
             wall=lambda: self.wall(),
         )
         self.desk = Desk(settings, options, self.memory, surface)

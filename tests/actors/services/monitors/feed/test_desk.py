@@ -222,7 +222,7 @@ async def test_a_commit_of_unknown_outcome_is_told_once_it_is_known_to_have_been
 
         async def late(transaction: Transaction[object]) -> None:
             await real(transaction)
-            raise OutcomeUnknown(tmp_path)
+            raise OutcomeUnknown(tmp_path, 1.0)
 
         with monkeypatch.context() as patched:
             patched.setattr(room.store, "write", late)
