@@ -36,6 +36,7 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
+from actors.services import added
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.services.monitors import Surroundings
@@ -57,12 +58,16 @@ ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
 
+SERVICES = 100
+"""So many services are reckoned with at least: they may become more while it runs."""
+
 SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
 MIGRATIONS: tuple[Migrations, ...] = (
     webhooks.MIGRATIONS,
+    added.MIGRATIONS,
     tiers.MIGRATIONS,
     ALERT_TABLES,
     feeds.MIGRATIONS,
@@ -202,7 +207,8 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, sentences
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            services = Services(settings.services, bus)
+            added_services = added.fitting(settings.services, await added.read_added(store))
+            services = Services((*settings.services, *added_services), bus, store)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
@@ -253,10 +259,11 @@ async def _open_services(
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
-    intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * max(1, len(settings.services)), DOMAIN_INTENSITY.period)
+    crashes = DOMAIN_INTENSITY.restarts * max(SERVICES, len(services.board.value))
+    intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
     surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
-    await services.open(domain, keeper, settings.logs_dir, random, surroundings)
+    await services.open(domain, keeper, settings.logs_dir, random, surroundings=surroundings)
 
 
 def _make_directories(logs: Path) -> None:

@@ -9,10 +9,11 @@ import trio
 from actors.alerts.messages import AlertChanged
 from actors.metrics.messages import SampleTaken
 from actors.runtime import Lagged, Subscription
-from actors.services import ServiceChanged, ServiceEvent
+from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
 from actors.services.monitors.feed.messages import NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
+from hamster.reloading import ConfigurationRefused
 
 log = logging.getLogger("hamster.live")
 
@@ -23,6 +24,9 @@ HUB_EVENTS = 10_000
 SHOWN: tuple[type[Event], ...] = (
     ServiceChanged,
     ServiceEvent,
+    ServicesConfigured,
+    RollingEnded,
+    ConfigurationRefused,
     SampleTaken,
     AlertChanged,
     NewsPublished,

@@ -1,20 +1,14 @@
 """What is remembered of a monitor beside its actor, so that a restarted actor goes on where the last one was."""
 
-from datetime import UTC, datetime
-from enum import Enum
-from typing import Literal, cast
-
 import attrs
 
 from actors.runtime import Bus
+from actors.services.board import BoardWriter, Cause
 from actors.services.checking import LookTicket
-from actors.services.messages import Failure, Happened, ServiceView
+from actors.services.messages import Failure, ServiceView
 from actors.services.monitors.journal import Journal
 from actors.services.probing import Look, Standing
-from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
-
-AXES: tuple[Literal["wanted", "state", "health"], ...] = ("wanted", "state", "health")
 
 
 @attrs.define(eq=False)
@@ -44,11 +38,4 @@ class MonitorRecord:
 
     def change(self, reason: str, detail: str = "", **changes: object) -> None:
         """Change what the board says of it, and have its history say why."""
-        old = self.view
-        new = attrs.evolve(old, **changes)
-        self.board.put(new)
-        for axis in AXES:
-            was, now = cast("Enum", getattr(old, axis)), cast("Enum", getattr(new, axis))
-            if was is not now:
-                at = datetime.now(UTC)
-                self.bus.publish(Happened(new.id, at, axis, was.value, now.value, reason, detail))
+        self.board.put(attrs.evolve(self.view, **changes), Cause(reason, detail))

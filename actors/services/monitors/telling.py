@@ -40,7 +40,7 @@ def tell_down(record: MonitorRecord, failure: Failure, *, flapping: bool) -> str
         level="warning" if flapping else "critical",
         code=f"monitor_{word}",
         detail=f"{settings.id}: {failure.detail}",
-        values={"service": settings.name, "error": failure.detail},
+        values={"name": settings.name, "error": failure.detail},
         service_id=settings.id,
     )
     record.bus.publish(alert)

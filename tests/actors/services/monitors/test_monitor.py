@@ -129,11 +129,14 @@ async def test_an_outage_is_told_once_with_its_reason_and_its_end_with_how_long_
         ("wanted", "up", "down", "command"),
         ("state", "running", "stopped", "command"),
     ]
-    alerts = [
-        (type(alert), alert.source, alert.key) for alert in heard if isinstance(alert, AlertRaised | AlertCleared)
-    ]
+    found = [alert for alert in heard if isinstance(alert, AlertRaised | AlertCleared)]
+    alerts = [(type(alert), alert.source, alert.key) for alert in found]
     key = "services", "monitor_down/site"
     assert alerts == [(AlertRaised, *key), (AlertCleared, *key)]
+    raised = found[0]
+    assert isinstance(raised, AlertRaised)
+    assert (raised.code, raised.level, raised.service_id) == ("monitor_down", "critical", "site")
+    assert raised.values == {"name": "site", "error": 'status 503, expected "200-299"'}
 
 
 async def test_one_bad_look_is_no_outage(tmp_path: Path) -> None:
