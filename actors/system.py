@@ -39,6 +39,10 @@ from actors.runtime.groups import unwrapping
 from actors.services import added, schedule_times
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.monitors import Surroundings
+from actors.services.monitors.feed import table as feeds
+from actors.services.monitors.report import table as reports
+from actors.services.monitors.zones import calendar_zone
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
 from actors.settings import ServiceSettings, SystemSettings
@@ -72,6 +76,8 @@ MIGRATIONS: tuple[Migrations, ...] = (
     tiers.MIGRATIONS,
     ALERT_TABLES,
     schedule_times.MIGRATIONS,
+    feeds.MIGRATIONS,
+    reports.MIGRATIONS,
 )
 """The tables of every domain."""
 
@@ -219,7 +225,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
             timetable = Timetable(settings.zone, await load_times(store), clock)
-            await _open_services(root, settings, services, keeper, random, timetable)
+            await _open_services(root, settings, services, keeper, store, random, timetable)
             life.made = System(settings, bus, root, keeper, store, services, metrics, alerts)
             life.open.set()
             await life.leave.wait()
@@ -273,14 +279,21 @@ async def _open_metrics(
 
 
 async def _open_services(
-    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random, timetable: Timetable
+    root: Supervisor,
+    settings: SystemSettings,
+    services: Services,
+    keeper: Keeper,
+    store: Store,
+    random: Random,
+    timetable: Timetable,
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
     crashes = DOMAIN_INTENSITY.restarts * max(SERVICES, len(services.board.value))
     intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    await services.open(domain, keeper, settings.logs_dir, random, timetable=timetable)
+    surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
+    await services.open(domain, keeper, settings.logs_dir, random, timetable=timetable, surroundings=surroundings)
 
 
 def _make_directories(logs: Path) -> None:

@@ -34,6 +34,9 @@ from actors.services.messages import (
     StopService,
     Wanted,
 )
+from actors.services.monitors import Surroundings
+from actors.services.monitors.feed.messages import NewsBoard
+from actors.services.monitors.feed.monitor import FeedRecord
 from actors.services.rolling import NAME as ROLLING
 from actors.services.rolling import Roll, Rolling, RollingQuestions, RollingRestarts, Rollings
 from actors.services.roster import Premises, Roster
@@ -162,6 +165,16 @@ class Services:
     async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
         """The board once *condition* holds for it; waits as long as its caller lets it."""
         return await self._roster.writer.wait_until(condition)
+
+    def news(self, service_id: str) -> Cell[NewsBoard] | None:
+        """What is known of the sources of a feed, to look at and to follow; None for what is no feed.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+        """
+        self.view(service_id)
+        record = self._roster.monitor(service_id)
+        return record.memory.board if isinstance(record, FeedRecord) else None
 
     # -- rolling restarts
 
@@ -304,12 +317,17 @@ class Services:
         random: Random,
         wanted: Mapping[str, Wanted] | None = None,
         timetable: Timetable | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         """Start an actor for every service under *supervisor*, and those services that are *wanted*.
 
-        Of those that *wanted* says nothing of, the ones that start by themselves.
+        Of those that *wanted* says nothing of, the ones that start by themselves. Without *surroundings* monitors have
+        no store, which some kinds need.
         """
-        await self._roster.open(Premises(supervisor, keeper, logs_dir, random, timetable or Timetable()), wanted or {})
+        premises = Premises(
+            supervisor, keeper, logs_dir, random, timetable or Timetable(), surroundings or Surroundings(random)
+        )
+        await self._roster.open(premises, wanted or {})
 
     async def shut_down(self) -> None:
         """Stop all services, each after those that depend on it and otherwise at the same time.
