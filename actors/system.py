@@ -32,6 +32,7 @@ from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
 from actors.webhooks import messages as webhooks
+from actors.webhooks.outbox import Outbox, open_outbox
 
 log = logging.getLogger("actors.system")
 
@@ -172,12 +173,20 @@ async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            services = Services(settings.services, bus)
+            sending = Cell(True)
+            services = Services(settings.services, bus, sending)
+            await _open_webhooks(root, store, bus, sending, random)
             metrics = await _open_metrics(root, settings, services, bus)
             await _open_services(root, settings, services, keeper, random)
             life.made = System(settings, bus, root, keeper, store, services, metrics)
             life.open.set()
             await life.leave.wait()
+
+
+async def _open_webhooks(root: Supervisor, store: Store, bus: Bus, sending: Cell[bool], random: Random) -> None:
+    # The first to start and the last to stop: what the others have to say goes out. Never down for good, either.
+    spec = SupervisorSpec("webhooks", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
+    await open_outbox(Outbox(store, bus, sending, random, await root.start_supervisor(spec)))
 
 
 async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Services, bus: Bus) -> Metrics:

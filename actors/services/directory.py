@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ from actors.services.messages import (
     State,
     StopService,
 )
+from actors.services.part import PartService
 from actors.services.process import ProcessService, end_unattended
 from actors.services.record import BoardWriter, new_record
 from actors.settings import ServiceSettings
@@ -39,11 +41,17 @@ SHUT_DOWN_ANSWER = 1.0
 class Services:
     """What a system's services are, and how to command them."""
 
-    def __init__(self, settings: Iterable[ServiceSettings], bus: Bus) -> None:
+    def __init__(self, settings: Iterable[ServiceSettings], bus: Bus, sending: Cell[bool] | None = None) -> None:
+        """*sending* is what a service of kind `webhooks` switches."""
         self._settings = {service.id: service for service in settings}
+        self._parts: dict[str, Cell[bool]] = {} if sending is None else {"webhooks": sending}
+        runnable = {"process", *self._parts}
         views = {
-            service.id: ServiceView(service, available=service.kind == "process") for service in self._settings.values()
+            service.id: ServiceView(service, available=service.kind in runnable) for service in self._settings.values()
         }
+        for view in views.values():
+            if view.settings.kind in self._parts:
+                self._parts[view.settings.kind].set(False)  # until it is started
         self._writer = BoardWriter(views, bus)
         self._records = {
             service.id: new_record(service, service.process, self._writer)
@@ -134,7 +142,7 @@ class Services:
             spec = ChildSpec(settings.id, self._factory(settings, keeper, logs_dir, random))
             self._refs[settings.id] = await supervisor.start(spec)
         for settings in self._settings.values():
-            if settings.autostart and settings.kind == "process":
+            if settings.autostart and self.view(settings.id).available:
                 self._refs[settings.id].tell(StartService())
 
     async def shut_down(self) -> None:
@@ -154,7 +162,9 @@ class Services:
     async def _shut_down(self, service: str) -> None:
         ref, record = self._refs[service], self._records.get(service)
         if record is None:
-            return  # nothing of it ever runs
+            with suppress(ActorError):  # nothing of it is left in any case
+                await ref.ask(ShutDown(), timeout=SHUT_DOWN_ANSWER)
+            return
         record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
         if ref.state is ActorState.RUNNING:
             try:
@@ -168,8 +178,10 @@ class Services:
 
     def _factory(
         self, settings: ServiceSettings, keeper: Keeper, logs_dir: Path, random: Random
-    ) -> "Callable[[], ProcessService] | Callable[[], IdleService]":
-        record = self._records.get(settings.id)
+    ) -> "Callable[[], ProcessService] | Callable[[], PartService] | Callable[[], IdleService]":
+        record, switch = self._records.get(settings.id), self._parts.get(settings.kind)
+        if switch is not None:
+            return lambda: PartService(settings, self._writer, switch)
         if record is None:
             return lambda: IdleService(settings, self._writer)
         return lambda: ProcessService(record, keeper, logs_dir, random)

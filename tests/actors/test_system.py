@@ -116,6 +116,8 @@ async def test_the_tree_names_every_actor_with_its_state(yard: Yard) -> None:
         nodes = list(flat(system.tree()))
         assert [(node.path, node.kind) for node in nodes] == [
             ("system", "supervisor"),
+            ("system/webhooks", "supervisor"),
+            ("system/webhooks/outbox", "actor"),
             ("system/metrics", "supervisor"),
             ("system/metrics/sampler", "actor"),
             ("system/services", "supervisor"),
