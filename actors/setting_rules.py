@@ -7,6 +7,7 @@ value that breaks its rule cannot exist.
 
 import difflib
 import enum
+import math
 import re
 import shlex
 import signal
@@ -87,8 +88,13 @@ def problems(cls: type[attrs.AttrsInstance], values: Mapping[str, object]) -> li
             wrong = [attrs.evolve(p, path=(), got=Nothing.MISSING) for p in rule(Nothing.MISSING)[:1]]
         else:
             wrong = []
-        found += [with_advice(p, field.default).within(field.name) for p in wrong]
+        found += [with_advice(p, field.default).within(key_of(field.name)) for p in wrong]
     return found
+
+
+def key_of(field: str) -> str:
+    """The key that a field is written as: its name, without the underscore that makes `for_` no word of Python."""
+    return field.removesuffix("_")
 
 
 def require(settings: attrs.AttrsInstance, conflicts: Callable[[], Sequence[SettingProblem]] = list) -> None:
@@ -171,6 +177,12 @@ def seconds(least: float = 0.0, most: float = WEEK) -> Rule:
 def count(least: int, most: int) -> Rule:
     """A whole number, *least* to *most*, both allowed."""
     return _number("a whole number", least, most, whole=True)
+
+
+def number(value: object) -> list[SettingProblem]:
+    """A number that is one."""
+    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return [] if right else [SettingProblem((), value, "a number")]
 
 
 def _number(noun: str, least: float, most: float, *, whole: bool) -> Rule:

@@ -13,6 +13,7 @@ from actors.setting_rules import (
     SettingProblem,
     SettingsError,
     did_you_mean,
+    key_of,
     problems,
     shown,
 )
@@ -75,8 +76,8 @@ def named_tables(cls: type[attrs.AttrsInstance], name: Rule) -> dict[str, object
 
 
 def field_names(cls: type[attrs.AttrsInstance]) -> tuple[str, ...]:
-    """The names of *cls*'s fields, in order."""
-    return tuple(field.name for field in attrs.fields(cls))
+    """The keys of *cls*'s fields, in order."""
+    return tuple(key_of(field.name) for field in attrs.fields(cls))
 
 
 def unknown_keys(table: Mapping[str, object], known: Collection[str], owner: str) -> list[SettingProblem]:
@@ -108,12 +109,13 @@ def read_table(
     values: dict[str, object] = {**given}
     broken: list[str] = []
     for field in attrs.fields(cls):
-        if field.name not in keys or field.name not in table:
+        key = key_of(field.name)
+        if key not in keys or key not in table:
             continue
-        value, wrong = _inner(field, table[field.name])
-        found += [problem.within(field.name) for problem in wrong]
+        value, wrong = _inner(field, table[key])
+        found += [problem.within(key) for problem in wrong]
         if wrong:
-            broken.append(field.name)
+            broken.append(key)
         else:
             values[field.name] = value
     found += [p for p in problems(cls, values) if not (p.path[0] in broken and p.got is Nothing.MISSING)]

@@ -7,7 +7,8 @@ import platformdirs
 
 from actors import setting_rules as rules
 from actors.setting_rules import RULE
-from actors.settings import MetricsSettings, ServiceSettings, SystemSettings
+from actors.settings import AlertSettings, MetricsSettings, ServiceSettings, SystemSettings
+from hamster.config_alerts import read_alerts
 from hamster.config_file import ConfigError, ConfigFile, Problem
 from hamster.config_services import read_services
 from hamster.defaults import contract_services
@@ -16,7 +17,7 @@ from hamster.server_settings import ServerSettings
 __all__ = ["ConfigError", "HamsterConfig", "Problem", "TimeSettings", "default_source", "load_config"]
 
 FILE_NAME = "hamster.toml"
-SECTIONS = ("server", "metrics", "time", "services")
+SECTIONS = ("server", "metrics", "alerts", "time", "services")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +40,7 @@ class HamsterConfig:
 
     server: ServerSettings = attrs.field(factory=ServerSettings)
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
+    alerts: AlertSettings = attrs.field(factory=AlertSettings)
     time: TimeSettings = attrs.field(factory=TimeSettings)
     services: tuple[ServiceSettings, ...] = attrs.field(factory=contract_services)
     source: Path | None = None
@@ -46,7 +48,13 @@ class HamsterConfig:
 
     def system(self, data_dir: Path) -> SystemSettings:
         """What `open_system` takes."""
-        return SystemSettings(data_dir=data_dir, zone=self.time.zone, services=self.services, metrics=self.metrics)
+        return SystemSettings(
+            data_dir=data_dir,
+            zone=self.time.zone,
+            services=self.services,
+            metrics=self.metrics,
+            alerts=self.alerts,
+        )
 
 
 def default_source() -> Path | None:
@@ -71,6 +79,7 @@ def load_config(path: Path | None) -> HamsterConfig:
     file.known(file.document, (), SECTIONS, FILE_NAME)
     server = file.section(ServerSettings, "server")
     metrics = file.section(MetricsSettings, "metrics")
+    alerts = read_alerts(file)
     time = file.section(TimeSettings, "time")
     services = read_services(file)
     file.refuse_if_wrong()
@@ -78,6 +87,7 @@ def load_config(path: Path | None) -> HamsterConfig:
     return HamsterConfig(
         server=server or ServerSettings(),
         metrics=metrics or MetricsSettings(),
+        alerts=alerts or AlertSettings(),
         time=time or TimeSettings(),
         services=services,
         source=path,

@@ -18,7 +18,7 @@ from hamster.defaults import contract_services
 # Keys of every kind; the rest belongs to the kind. `id` is the table's name.
 COMMON = ("name", "description", "kind", "autostart", "tags", "depends_on", "log")
 ENABLED = "enabled"
-PATHS = frozenset({"cwd", "env_files", "paths", "root"})
+PATHS = frozenset({"ca_file", "cwd", "env_files", "paths", "root"})
 """Keys of the kinds whose values are paths, relative to the file's own directory."""
 
 Options = TypeVar("Options", bound=attrs.AttrsInstance)

@@ -5,6 +5,15 @@ it is made and names every mistake at once in `SettingsError`; durations are sec
 """
 
 from actors.setting_rules import SettingProblem, SettingsError
+from actors.settings.alerts import (
+    LEVELS,
+    WEBHOOK_TYPES,
+    AlertRule,
+    AlertSettings,
+    Figure,
+    Level,
+    MaintenanceWindow,
+)
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
@@ -14,6 +23,7 @@ from actors.settings.monitors import (
     FeedOptions,
     FilesOptions,
     HttpOptions,
+    JsonCheck,
     MonitorOptions,
     PartOptions,
     ReportOptions,
@@ -35,19 +45,27 @@ __all__ = [
     "DATABASE",
     "HISTORY_SAMPLES",
     "KINDS",
+    "LEVELS",
     "LOGS",
     "MONITORS",
     "OWN_LOG",
+    "WEBHOOK_TYPES",
+    "AlertRule",
+    "AlertSettings",
     "AliveOptions",
     "CheckOptions",
     "Condition",
     "ExecOptions",
     "FeedOptions",
+    "Figure",
     "FileWatchOptions",
     "FilesOptions",
     "HttpOptions",
+    "JsonCheck",
     "Kind",
+    "Level",
     "LogOptions",
+    "MaintenanceWindow",
     "MetricsSettings",
     "MonitorOptions",
     "OptionValue",

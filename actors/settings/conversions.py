@@ -39,6 +39,11 @@ def copied(table: Mapping[str, V]) -> Mapping[str, V]:
     return dict(table)
 
 
+def byte_number(size: int | str) -> int:
+    """`byte_count` of what must be there."""
+    return byte_count(size)  # type: ignore[return-value]  # None only for None
+
+
 def byte_count(size: int | str | None) -> int | None:
     """*size* in bytes; text is a number with K, M, G or T of 1024, as "64M" or "64 MiB"."""
     if not isinstance(size, str):

@@ -6,6 +6,7 @@ import attrs
 
 from actors import setting_rules as rules
 from actors.setting_rules import RULE, SettingProblem
+from actors.settings.alerts import AlertSettings
 from actors.settings.kinds import LOGS
 from actors.settings.metrics import MetricsSettings
 from actors.settings.service import ServiceSettings, dependency_problems
@@ -24,6 +25,7 @@ class SystemSettings:
     zone: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.zone_name)})
     services: tuple[ServiceSettings, ...] = attrs.field(default=(), converter=tuple[ServiceSettings, ...])
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
+    alerts: AlertSettings = attrs.field(factory=AlertSettings)
 
     @property
     def logs_dir(self) -> Path:

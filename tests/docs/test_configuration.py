@@ -11,6 +11,7 @@ from actors.settings import (
     MONITORS,
     AliveOptions,
     FileWatchOptions,
+    JsonCheck,
     LogOptions,
     MetricsSettings,
     ProcessOptions,
@@ -34,6 +35,7 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[services.ID.alive]`": AliveOptions,
     "`[services.ID.schedule]`": ScheduleOptions,
     "`[services.ID.watch]`": FileWatchOptions,
+    "`[[services.ID.json]]`": JsonCheck,
     **{f"Kind `{kind}`": cls for kind, cls in MONITORS.items() if attrs.fields(cls)},
 }
 # Fields that are no keys: the table's name is the id, and the rest is what the further keys become, or what we know.

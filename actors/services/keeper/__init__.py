@@ -8,7 +8,7 @@ handle.
 from .client import Keeper, KeeperClosed, RunExists, open_keeper
 from .link import KeeperUnavailable
 from .run import Phase, Run, RunStatus
-from .spec import InvalidSpec, ProcessSpec
+from .spec import InvalidSpec, ProcessSpec, Rotation
 
 __all__ = [
     "InvalidSpec",
@@ -17,6 +17,7 @@ __all__ = [
     "KeeperUnavailable",
     "Phase",
     "ProcessSpec",
+    "Rotation",
     "Run",
     "RunExists",
     "RunStatus",

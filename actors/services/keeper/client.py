@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import trio
 
+from .holder import Holder
 from .link import END_BOUND, KeeperGone, KeeperUnavailable, Link, soft_open_files
 from .run import Phase, Run
 from .spec import ProcessSpec
@@ -52,6 +53,8 @@ class Keeper:
         self._link: Link | None = None
         self._one_at_a_time = trio.Lock()
         self._numbers = 0
+        self._holders = 0
+        self._spares: list[Holder] = []
         self._closed = False
         self._nursery: trio.Nursery | None = None
         self._left = trio.Event()
@@ -88,34 +91,52 @@ class Keeper:
             raise KeeperClosed(name)
         if name in self._runs or name in self._claimed:
             raise RunExists(name, self._runs.get(name))
-        line = spec.line()
+        packed = spec.packed()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if holder := self._spare():
+            return self._begin(name, packed, notify, holder)
         self._claimed.add(name)
         try:
             with trio.move_on_after(START_BOUND):
                 async with self._one_at_a_time:
-                    return await self._hand_over(name, line, notify)
+                    return self._begin(name, packed, notify, await self._new_holder())
         finally:
             self._claimed.discard(name)
         raise KeeperUnavailable(f"it did not take the request within {START_BOUND} s")
 
-    async def _hand_over(self, name: str, line: bytes, notify: Callable[[Run], None]) -> Run:
+    def _begin(self, name: str, packed: bytes, notify: Callable[[Run], None], holder: Holder) -> Run:
+        """Give it a run. Nothing waits: a run that was handed over is always followed."""
+        self._numbers += 1
+        run = Run(name=name, number=self._numbers, holder=holder, notify=self._told(notify))
+        self._runs[name] = run
+        holder.hand(run, packed)
+        return run
+
+    def _spare(self) -> Holder | None:
+        """One that has no run any more, of a keeper that lives."""
+        while self._spares:
+            holder = self._spares.pop()
+            if not holder.link.gone.is_set():
+                return holder
+        return None
+
+    async def _new_holder(self) -> Holder:
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
             raise KeeperUnavailable(f"no socket: {error.strerror}") from error
         ours.setblocking(False)
-        self._numbers += 1
+        self._holders += 1
+        number = self._holders
         with theirs:
             try:
-                link = await self._hand_to_a_link(self._numbers, theirs)
+                link = await self._hand_to_a_link(number, theirs)
             except BaseException:
                 ours.close()
                 raise
-        # From here to the return nothing waits: a run that was handed over is always followed.
-        run = Run(name=name, number=self._numbers, spec=line, conn=ours, link=link, notify=self._told(notify))
-        self._runs[name] = run
-        self._in_background(run.follow, f"run {name}")
-        return run
+        holder = Holder(number=number, conn=ours, link=link, background=self._in_background, spares=self._spares)
+        self._in_background(holder.follow, f"holder {number}")
+        return holder
 
     async def _hand_to_a_link(self, number: int, conn: socket.socket) -> Link:
         """A keeper that ended is replaced once; one that ends at once again is a fault to report."""

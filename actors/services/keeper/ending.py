@@ -9,7 +9,7 @@ Read by the keeper process as well: standard library only.
 
 from __future__ import annotations
 
-import signal
+from . import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ class Ending:
         due = now + grace
         self._kill_at = due if self._kill_at is None else min(self._kill_at, due)
         # A stopped process would not see the signal before it continues.
-        return [] if self._main_gone else [(GROUP, number), (GROUP, signal.SIGCONT)]
+        return [] if self._main_gone else [(GROUP, number), (GROUP, signals.SIGCONT)]
 
     def kill(self, now: float) -> list[Act]:
         """Asked to end at once."""
         self._round = SETTLE
         self._terminate_at = None
         self._kill_at = now + SETTLE
-        return [(REST, signal.SIGKILL)] if self._main_gone else [(GROUP, signal.SIGKILL)]
+        return [(REST, signals.SIGKILL)] if self._main_gone else [(GROUP, signals.SIGKILL)]
 
     def main_gone(self, now: float) -> None:
         """The main process was reaped, something else of the service was not."""
@@ -85,8 +85,8 @@ class Ending:
             self._terminate_at = None
             self._round = min(self._round * 2, SLOWEST_ROUND) if self._round else SETTLE
             self._kill_at = now + self._round
-            return [(GROUP, signal.SIGKILL), (REST, signal.SIGKILL)]
+            return [(GROUP, signals.SIGKILL), (REST, signals.SIGKILL)]
         if self._terminate_at is not None and now >= self._terminate_at:
             self._terminate_at = None
-            return [(REST, signal.SIGTERM), (REST, signal.SIGCONT)]
+            return [(REST, signals.SIGTERM), (REST, signals.SIGCONT)]
         return []

@@ -12,18 +12,18 @@ Read by the keeper process alone: standard library only.
 
 from __future__ import annotations
 
+import _socket
+import errno
 import gc
 import os
 import select
-import signal
-import socket
 import sys
 import time
 
-from . import kernel
+from . import kernel, signals, wire
 from .holder_process import hold
-from .waking import NOTED, Waking
-from .wire import CONTROL, DIED, KILL_HOLDER, START, line
+from .waking import NOTED, SURVIVED, Waking, install_handlers
+from .wire import CONTROL, DIED, KILL_HOLDER, START
 
 # Milliseconds between two looks at orphans that are being killed; most are gone by the first.
 ORPHAN_ROUND = 10
@@ -33,6 +33,11 @@ HOLDERS_GRACE = 1.0
 
 # A descriptor is a C int in the ancillary data.
 _DESCRIPTOR_SIZE = 4
+_ANCILLARY = _socket.CMSG_SPACE(_DESCRIPTOR_SIZE)
+_CLOSE_ON_EXEC = _socket.MSG_CMSG_CLOEXEC if kernel.LINUX else 0
+
+# Records that are served in one turn.
+_AT_ONCE = 64
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +46,7 @@ def main(arguments: list[str]) -> int:
     *arguments*: the descriptor of the socket, and the soft limit of open files that services get.
     """
     _stand_alone()
-    control = socket.socket(fileno=int(arguments[0]))
+    control = _socket.socket(fileno=int(arguments[0]))
     control.setblocking(False)
     # Everything is imported. What exists now is shared with every holder as long as nobody writes to it: the
     # collector would, to each object's header.
@@ -51,13 +56,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _stand_alone() -> None:
-    """Undo what we inherited and refuse what a terminal or a shutdown sends to everybody."""
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        if signal.getsignal(number) == signal.SIG_IGN and number not in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    """Undo what we inherited and survive what a terminal or a shutdown sends to everybody."""
+    for number in signals.valid_signals() - {signals.SIGKILL, signals.SIGSTOP, *SURVIVED}:
+        if signals.getsignal(number) == signals.SIG_IGN:
+            signals.signal(number, signals.SIG_DFL)
+    install_handlers()
+    signals.pthread_sigmask(signals.SIG_SETMASK, ())
     os.chdir("/")  # holds no mount busy
     kernel.name_process(b"hamster-keeper")
     kernel.become_subreaper()
@@ -66,15 +70,16 @@ def _stand_alone() -> None:
 class KeeperProcess:
     """The parent of the holders."""
 
-    def __init__(self, control: socket.socket, open_files: int) -> None:
+    def __init__(self, control: _socket.socket, open_files: int) -> None:
         self._control = control
         self._open_files = open_files
-        self._waking = Waking((signal.SIGCHLD,))
-        self._holders: dict[int, int] = {}  # pid to the run's number
+        self._waking = Waking()
+        self._holders: dict[int, int] = {}  # pid to number
         self._dead: list[tuple[int, int]] = []  # number and wait status of holders whose remains are being killed
         self._outbox: list[bytes] = []  # bounded by the runs there are
         self._poll = select.poll()
-        self._poll.register(control.fileno(), select.POLLIN)
+        self._events = select.POLLIN
+        self._poll.register(control.fileno(), self._events)
         self._poll.register(self._waking.fd, select.POLLIN)
 
     def run(self) -> int:
@@ -92,32 +97,38 @@ class KeeperProcess:
         return 0
 
     def _serve(self) -> bool:
-        """Do the next thing we are told; False when there is nobody to tell it."""
+        """Do what we are told; False when there is nobody to tell it.
+
+        A fork makes every page that is touched after it a copy, so what has come is done in one go.
+        """
+        signals.pthread_sigmask(signals.SIG_BLOCK, NOTED)
         try:
-            record, ancillary, _, _ = self._control.recvmsg(CONTROL.size, socket.CMSG_SPACE(_DESCRIPTOR_SIZE))
-        except BlockingIOError:
+            for _ in range(_AT_ONCE):
+                try:
+                    record, ancillary, _, _ = self._control.recvmsg(CONTROL.size, _ANCILLARY, _CLOSE_ON_EXEC)
+                except BlockingIOError:
+                    break
+                except ConnectionResetError:
+                    return False
+                if not record:
+                    return False
+                what, number, _ = CONTROL.unpack(record)
+                if what == START:
+                    self._start(number, ancillary)
+                elif what == KILL_HOLDER:
+                    self._kill_holder(number)
             return True
-        except ConnectionResetError:
-            return False
-        if not record:
-            return False
-        what, number, _ = CONTROL.unpack(record)
-        if what == START:
-            self._start(number, ancillary)
-        elif what == KILL_HOLDER:
-            self._kill_holder(number)
-        return True
+        finally:
+            signals.pthread_sigmask(signals.SIG_UNBLOCK, NOTED)
 
     def _start(self, number: int, ancillary: list[tuple[int, int, bytes]]) -> None:
+        """Fork a holder. With the signals blocked."""
         if not ancillary:
             # No descriptor was free. The other end reads the end of file, and waits for this.
-            self._outbox.append(CONTROL.pack(DIED, number, 0))
+            self._outbox.append(CONTROL.pack(DIED, number, errno.EMFILE))
             return
-        fd = int.from_bytes(ancillary[0][2][:_DESCRIPTOR_SIZE], sys.byteorder)
-        os.set_inheritable(fd, False)
-        conn = socket.socket(fileno=fd)
+        conn = int.from_bytes(ancillary[0][2][:_DESCRIPTOR_SIZE], sys.byteorder)
         keeper = os.getpid()
-        signal.pthread_sigmask(signal.SIG_BLOCK, NOTED)
         try:
             pid = os.fork()
             if pid == 0:
@@ -126,13 +137,13 @@ class KeeperProcess:
         except OSError as error:
             self._refuse(conn, number, error)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTED)
-            conn.close()
+            os.close(conn)
 
-    def _become_holder(self, conn: socket.socket, keeper: int) -> None:
+    def _become_holder(self, conn: int, keeper: int) -> None:
         """In the child. Ends the process, whatever happens: a second keeper must not live on."""
         status = 1
         try:
+            os.set_inheritable(conn, False)
             self._control.close()
             self._waking.close()
             status = hold(conn, self._open_files, keeper)
@@ -141,12 +152,11 @@ class KeeperProcess:
         finally:
             os._exit(status)
 
-    def _refuse(self, conn: socket.socket, number: int, error: OSError) -> None:
+    def _refuse(self, conn: int, number: int, error: OSError) -> None:
         """No holder could be forked: say so in its place."""
         message = f"cannot fork: {error.strerror}; look at the machine's limits"
         try:
-            conn.send(line({"told": "failed", "errno": error.errno, "message": message}))
-            conn.send(line({"told": "empty", "lost": 0, "error": None}))
+            os.write(conn, wire.frame(wire.FAILED, error.errno or 0, 1, message.encode()) + wire.frame(wire.EMPTY))
         except OSError:
             self._outbox.append(CONTROL.pack(DIED, number, 0))
 
@@ -155,12 +165,12 @@ class KeeperProcess:
 
         A holder stuck in the kernel dies later than they.
         """
-        for pid, run in self._holders.items():
-            if run == number:
+        for pid, holder in self._holders.items():
+            if holder == number:
                 below = kernel.descendants(pid)
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signals.SIGKILL)
                 for process in below:
-                    kernel.send_signal(process, signal.SIGKILL)
+                    kernel.send_signal(process, signals.SIGKILL)
 
     def _reap(self) -> None:
         while self._wait_for_one():
@@ -172,8 +182,7 @@ class KeeperProcess:
         except ChildProcessError:
             return False
         number = self._holders.pop(pid, None)
-        # A holder that ended with 0 saw the last of its children go.
-        if number is not None and status != 0:
+        if number is not None and status != 0:  # with 0 it saw the last of its children go
             self._dead.append((number, status))
         return pid != 0
 
@@ -188,7 +197,7 @@ class KeeperProcess:
         orphans = [child for child in kernel.children(os.getpid()) if child.pid not in self._holders]
         for orphan in orphans:
             for process in [orphan, *kernel.descendants(orphan.pid)]:
-                kernel.send_signal(process, signal.SIGKILL)
+                kernel.send_signal(process, signals.SIGKILL)
         return bool(orphans)
 
     def _flush(self) -> None:
@@ -201,19 +210,22 @@ class KeeperProcess:
                 self._outbox.clear()  # nobody is there; the next read says so
                 break
             self._outbox.pop(0)
-        self._poll.modify(self._control.fileno(), select.POLLIN | (select.POLLOUT if self._outbox else 0))
+        events = select.POLLIN | (select.POLLOUT if self._outbox else 0)
+        if events != self._events:
+            self._events = events
+            self._poll.modify(self._control.fileno(), events)
 
     def _end_everything(self) -> None:
         """Let the holders end their services; then kill what is left, until nothing is."""
         for pid in self._holders:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signals.SIGTERM)
         force_at = time.monotonic() + HOLDERS_GRACE
         while self._has_children():
             if time.monotonic() < force_at:
                 self._kill_orphans()
             else:
                 for process in kernel.descendants(os.getpid()):
-                    kernel.send_signal(process, signal.SIGKILL)
+                    kernel.send_signal(process, signals.SIGKILL)
             time.sleep(ORPHAN_ROUND / 1000)
 
     def _has_children(self) -> bool:

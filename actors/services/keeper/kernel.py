@@ -9,19 +9,19 @@ Read by the keeper process as well: standard library only.
 
 from __future__ import annotations
 
+import _socket
 import ctypes
 import fcntl
 import os
-import signal
-import socket
 import sys
-from contextlib import suppress
+
+from . import signals
 
 LINUX = sys.platform.startswith("linux")
 
 # Unix seqpacket sockets keep records apart and say when the peer is gone; macOS has none. Records of one
 # fixed size are read whole from a stream too.
-CONTROL_KIND = socket.SOCK_SEQPACKET if LINUX else socket.SOCK_STREAM
+CONTROL_KIND = _socket.SOCK_SEQPACKET if LINUX else _socket.SOCK_STREAM
 
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG = 1
@@ -35,9 +35,19 @@ _F_SETPIPE_SZ = 1031
 _PPID = 1
 _BIRTH = 19
 
+# Parents that are walked up at most.
+_DEEPEST = 200
+
+# statx(2): <linux/stat.h>. Of the 256 bytes, `stx_mask` is the first and `stx_btime` starts at 80.
+_AT_EMPTY_PATH = 0x1000
+_STATX_BTIME = 0x800
+_STATX_SIZE = 256
+_BTIME_AT = 80
+
 if LINUX:
-    _prctl = ctypes.CDLL(None, use_errno=True).prctl
-    _prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
+    # Without argtypes, which every call would convert by objects of ours: it touches less memory, and numbers
+    # this small are passed right as they are.
+    _prctl = ctypes.CDLL(None).prctl
 
 
 class Process:
@@ -67,8 +77,7 @@ def die_with_parent(number: int) -> bool:
 def name_process(name: bytes) -> None:
     """What ps and top show, at most 15 bytes. Only for the eye."""
     if LINUX:
-        buffer = ctypes.create_string_buffer(name[:15])
-        _prctl(_PR_SET_NAME, ctypes.addressof(buffer), 0, 0, 0)
+        _prctl(_PR_SET_NAME, name, 0, 0, 0)
 
 
 def grow_pipe(fd: int, size: int) -> int:
@@ -107,6 +116,33 @@ def children(root: int, proc: str = "/proc") -> list[Process]:
     return _scan(proc).get(root, [])
 
 
+def descends(pid: int, root: int, proc: str = "/proc") -> bool:
+    """Whether *pid* is a process below *root*."""
+    for _ in range(_DEEPEST):
+        fields = _stat(pid, proc)
+        if not fields:
+            return False
+        pid = int(fields[_PPID])
+        if pid == root:
+            return True
+    return False
+
+
+def birth_of(fd: int) -> float | None:
+    """When the open file was made, in seconds since the epoch; None where the file system does not know."""
+    if not LINUX:
+        return None
+    buffer = ctypes.create_string_buffer(_STATX_SIZE)
+    try:
+        failed = ctypes.CDLL(None).statx(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer)
+    except AttributeError:  # a C library without it
+        return None
+    mask = int.from_bytes(buffer.raw[:4], sys.byteorder)
+    if failed or not mask & _STATX_BTIME:
+        return None
+    return float(int.from_bytes(buffer.raw[_BTIME_AT : _BTIME_AT + 8], sys.byteorder, signed=True))
+
+
 def send_signal(process: Process, number: int) -> None:
     """Signal *process*, and never the one that got its pid afterwards.
 
@@ -117,20 +153,24 @@ def send_signal(process: Process, number: int) -> None:
     except ProcessLookupError:
         return
     except (AttributeError, OSError):  # before Linux 5.3, or a sandbox without the call
-        _send_by_pid(process, number)
+        if _birth(process.pid, "/proc") == process.birth:
+            kill_quietly(process.pid, number)
         return
     try:
         if _birth(process.pid, "/proc") == process.birth:
-            with suppress(ProcessLookupError, PermissionError):
-                signal.pidfd_send_signal(fd, number)
+            signals.pidfd_send_signal(fd, number)
+    except (ProcessLookupError, PermissionError):
+        return
     finally:
         os.close(fd)
 
 
-def _send_by_pid(process: Process, number: int) -> None:
-    if _birth(process.pid, "/proc") == process.birth:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(process.pid, number)
+def kill_quietly(pid: int, number: int) -> None:
+    """Signal the child *pid*, which was not reaped. Gone or not allowed: nothing happens."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def _descendants_by_children(root: int, proc: str) -> list[Process]:

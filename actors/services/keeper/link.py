@@ -57,7 +57,7 @@ class Link:
         """The process has ended."""
         self._process = process
         self._control = control
-        self._live: set[int] = set()  # the runs that were handed over and are followed
+        self._live: set[int] = set()  # the holders that are followed
         self._dead: set[int] = set()
         self._news = trio.Event()
 

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import logging
 import math
-import socket
 from collections.abc import Callable
 from enum import Enum
 from signal import valid_signals
+from typing import Protocol
 
 import attrs
-import msgspec
 import trio
 
 from . import wire
-from .link import Link
 
 _log = logging.getLogger(__name__)
 
-# Seconds that a holder has, beyond the grace, to say that the service has ended. Past them it is taken for
-# frozen.
-ANSWER_BOUND = 2.0
+# Bytes of input that the service's stdin did not take yet.
+INPUT_BOUND = 64 * 1024
 
-# Seconds between two requests to the keeper to kill such a holder.
-FORCE_ROUND = 1.0
+# Characters of a STATUS= that are kept.
+STATUS_LIMIT = 512
 
-# Bytes of commands that may wait for a holder that does not read. A command takes about 50.
-COMMANDS_BOUND = 64 * 1024
-
-_READ = 64 * 1024
+# Seconds: a year is for ever, and the wire's numbers have an end.
+LONGEST_GRACE = 366 * 86400.0
 
 
 class Phase(Enum):
@@ -57,43 +52,27 @@ class RunStatus:
     """When a signal ended it."""
     error: str | None = None
     """Why it could not be started; or "holder lost", "keeper lost": killed together with what watched it."""
+    machine_failed: bool = False
+    """It could not be started, and the command is not to blame: the machine was short of processes, memory or
+    descriptors. Worth trying again."""
     lost_output_bytes: int = 0
     """What it printed and the log could not take."""
     log_error: str | None = None
     """Why the log could not be written last; None once it can."""
     started_at: float | None = None
     exited_at: float | None = None
-
-
-class _Report(msgspec.Struct, tag_field="told"):
-    """What a holder says."""
-
-
-class _Started(_Report, tag="started"):
-    pid: int
-
-
-class _Failed(_Report, tag="failed"):
-    errno: int
-    message: str
-
-
-class _Exited(_Report, tag="exited"):
-    code: int | None
-    signal: int | None
-
-
-class _Lost(_Report, tag="lost"):
-    bytes: int
-    error: str | None
-
-
-class _Empty(_Report, tag="empty"):
-    lost: int
-    error: str | None
-
-
-_decoder = msgspec.json.Decoder(_Started | _Failed | _Exited | _Lost | _Empty)
+    ready_at: float | None = None
+    """When it said READY=1 last."""
+    status_text: str | None = None
+    """Its last STATUS=, at most 512 characters of it."""
+    watchdog_at: float | None = None
+    """When it said WATCHDOG=1 last."""
+    reloading: bool = False
+    """It said RELOADING=1, and not yet READY=1 again."""
+    stopping: bool = False
+    """It said STOPPING=1."""
+    rotations: int = 0
+    """How often its log was rotated in this run."""
 
 
 def _checked(number: int) -> int:
@@ -109,6 +88,17 @@ class _Waiter:
     status: RunStatus | None = None
 
 
+class HolderOfRun(Protocol):
+    """What a run needs of the holder that has it; see `holder.Holder`."""
+
+    @property
+    def unsent_bytes(self) -> int: ...
+
+    def send(self, frame: bytes) -> bool: ...
+
+    def expect_end_within(self, grace: float) -> None: ...
+
+
 class Run:
     """One run of a service. Made by `Keeper.start`.
 
@@ -116,30 +106,19 @@ class Run:
     end they do nothing. A signal or a grace that cannot be is a ValueError.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        number: int,
-        spec: bytes,
-        conn: socket.socket,
-        link: Link,
-        notify: Callable[[Run], None],
-    ) -> None:
+    def __init__(self, *, name: str, number: int, holder: HolderOfRun, notify: Callable[[Run], None]) -> None:
         self.name = name
         self.number = number
         self.status = RunStatus()
         self.commands_dropped = 0
         """Commands that were not sent, as the holder was too far behind. A stop ends the run all the same."""
-        self._conn = conn
-        self._link = link
+        self._holder = holder
         self._notify = notify
-        self._outbox = bytearray(spec)
-        self._commands_bound = len(spec) + COMMANDS_BOUND
-        self._more_to_write = trio.Event()
+        self._input_sent = 0
+        self._input_taken = 0
+        self._input_closed = False
         self._failure: str | None = None
-        self._force_at = math.inf
-        self._patience = trio.CancelScope()
+        self._machine_failed = False
         self._waiters: list[_Waiter] = []
 
     def __repr__(self) -> str:
@@ -148,7 +127,7 @@ class Run:
     @property
     def unsent_bytes(self) -> int:
         """Of the spec and of commands, what the holder did not take yet. Bounded; see `commands_dropped`."""
-        return len(self._outbox)
+        return self._holder.unsent_bytes
 
     def stop(self, *, signal: int, grace: float) -> None:
         """Ask it to end: *signal* to its process group, and SIGKILL to all of it after *grace* seconds.
@@ -158,17 +137,39 @@ class Run:
         """
         if not (math.isfinite(grace) and grace >= 0):
             raise ValueError(f"grace is {grace!r}; expected seconds, 0 or more")
-        self._command(wire.STOP, signal=_checked(signal), grace=grace)
-        self._expect_end_within(grace)
+        number = _checked(signal)
+        if self._command(wire.STOP, number, int(min(grace, LONGEST_GRACE) * wire.MICROSECONDS)):
+            self._holder.expect_end_within(grace)
 
     def kill(self) -> None:
         """End all of it at once."""
         self._command(wire.KILL)
-        self._expect_end_within(0.0)
+        self._holder.expect_end_within(0.0)
 
     def signal(self, number: int) -> None:
         """Send a signal to the main process alone."""
-        self._command(wire.SIGNAL, signal=_checked(number))
+        self._command(wire.SIGNAL, _checked(number))
+
+    def send_input(self, data: bytes) -> bool:
+        """Write *data* to its stdin, which the spec made a pipe. Never waits.
+
+        Returns:
+            Whether it was taken; False, and nothing of it was, while more than `INPUT_BOUND` bytes would wait for
+            the service to read, and after `close_input` or the end.
+        """
+        if self._input_closed or self.status.phase in (Phase.EXITED, Phase.EMPTY):
+            return False
+        if self._input_sent - self._input_taken + len(data) > INPUT_BOUND:
+            return False
+        if not self._command(wire.INPUT, rest=data):
+            return False
+        self._input_sent += len(data)
+        return True
+
+    def close_input(self) -> None:
+        """End its stdin, once it has read what was sent before."""
+        if not self._input_closed:
+            self._input_closed = self._command(wire.CLOSE_INPUT)
 
     async def wait(self, *phases: Phase) -> RunStatus:
         """Wait until it is in one of *phases*, or at its end, which is final.
@@ -189,130 +190,54 @@ class Run:
         assert waiter.status is not None  # noqa: S101  set with the event
         return waiter.status
 
-    async def follow(self) -> None:
-        """Read what the holder says until the end of the run. The keeper's client runs this, once."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write)
-                await self._read()
-                nursery.cancel_scope.cancel()
-            if self.status.phase is not Phase.EMPTY:
-                await self._follow_lost()
-        finally:
-            self._link.forget(self.number)
-            trio.lowlevel.notify_closing(self._conn)
-            self._conn.close()
+    def take(self, report: wire.Frame) -> None:
+        """The next status follows from a report. Called by the holder that has it.
 
-    # -- commands
-
-    def _command(self, do: str, *, signal: int = 0, grace: float = 0.0) -> None:
-        if self.status.phase is Phase.EMPTY:
-            return
-        text = wire.line({"do": do, "signal": signal, "grace": grace})
-        if len(self._outbox) + len(text) > self._commands_bound:
-            if not self.commands_dropped:  # the first tells it all
-                _log.warning("run.command_dropped name=%s command=%s next=count", self.name, do)
-            self.commands_dropped += 1
-            return
-        self._outbox += text
-        self._flush()
-
-    def _flush(self) -> None:
-        """Write what the socket takes now; `_write` sees to the rest."""
-        try:
-            del self._outbox[: self._conn.send(self._outbox)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._outbox.clear()  # the holder is gone; the reader is about to see it
-        if self._outbox:
-            self._more_to_write.set()
-
-    async def _write(self) -> None:
-        while True:
-            self._flush()
-            if self._outbox:
-                await trio.lowlevel.wait_writable(self._conn)
-            else:
-                self._more_to_write = trio.Event()
-                await self._more_to_write.wait()
-
-    def _expect_end_within(self, grace: float) -> None:
-        self._force_at = min(self._force_at, trio.current_time() + grace + ANSWER_BOUND)
-        self._patience.deadline = self._force_at
-
-    # -- reports
-
-    async def _read(self) -> None:
-        """Until the holder closes its end, or says what it cannot mean."""
-        lines = wire.Lines()
-        while chunk := await self._receive():
-            for text in lines.feed(chunk):
-                try:
-                    report = _decoder.decode(text)
-                except msgspec.DecodeError:
-                    _log.exception("run.report_unreadable name=%s next=kill_holder", self.name)
-                    self._link.kill_holder(self.number)
-                    return
-                self._take(report)
-                if self.status.phase is Phase.EMPTY:
-                    return
-
-    async def _receive(self) -> bytes:
-        while True:
-            try:
-                return self._conn.recv(_READ)
-            except BlockingIOError:
-                pass
-            except OSError:
-                return b""
-            with trio.CancelScope(deadline=self._force_at) as self._patience:
-                await trio.lowlevel.wait_readable(self._conn)
-            if self._patience.cancelled_caught:
-                self._force()
-
-    def _force(self) -> None:
-        _log.warning("run.holder_does_not_answer name=%s pid=%s next=kill_holder", self.name, self.status.pid)
-        self._link.kill_holder(self.number)
-        self._force_at = trio.current_time() + FORCE_ROUND
-
-    async def _follow_lost(self) -> None:
-        """The holder is gone without a word. Say so once what it held is gone as well.
-
-        A living keeper tells. If it is gone too, its death ended the holder, which ends last of all it held.
+        Raises:
+            ValueError: There is no such report.
         """
-        reported = await self._link.wait_for_remains(self.number)
-        error = "holder lost" if reported else "keeper lost"
+        what, first, second, rest = report
+        was = self.status
+        now = trio.current_time()
+        match what:
+            case wire.STARTED:
+                self._change(attrs.evolve(was, phase=Phase.RUNNING, pid=first, started_at=now))
+            case wire.FAILED:
+                self._failure = _text(rest)  # told with the end, which follows at once
+                self._machine_failed = bool(second)
+            case wire.EXITED:
+                code, number = (None if value < 0 else value for value in (first, second))
+                self._change(attrs.evolve(was, phase=Phase.EXITED, exit_code=code, signal=number, exited_at=now))
+            case wire.OUTPUT:
+                error = _text(rest) or None
+                self._change(attrs.evolve(was, lost_output_bytes=first, rotations=second, log_error=error))
+            case wire.INPUT_TAKEN:
+                self._input_taken = first
+                self._input_closed = self._input_closed or bool(second)
+            case wire.NOTICE:
+                self._change(_noticed(was, first, rest, now))
+            case wire.EMPTY:
+                self._change(
+                    attrs.evolve(was, phase=Phase.EMPTY, error=self._failure, machine_failed=self._machine_failed)
+                )
+            case _:
+                raise ValueError(f"report {what}, which there is not")
+
+    def lose(self, error: str) -> None:
+        """It is over without a report, together with what watched it."""
         _log.error("run.lost name=%s pid=%s reason=%s", self.name, self.status.pid, error)
         self._change(attrs.evolve(self.status, phase=Phase.EMPTY, error=error))
 
-    def _take(self, report: _Report) -> None:
-        """The next status follows from a report."""
-        was = self.status
-        now = trio.current_time()
-        match report:
-            case _Started():
-                self._change(attrs.evolve(was, phase=Phase.RUNNING, pid=report.pid, started_at=now))
-            case _Failed():
-                self._failure = report.message  # told with the end, which follows at once
-            case _Exited():
-                self._change(
-                    attrs.evolve(was, phase=Phase.EXITED, exit_code=report.code, signal=report.signal, exited_at=now)
-                )
-            case _Lost():
-                self._change(attrs.evolve(was, lost_output_bytes=report.bytes, log_error=report.error))
-            case _Empty():
-                self._change(
-                    attrs.evolve(
-                        was,
-                        phase=Phase.EMPTY,
-                        error=self._failure,
-                        lost_output_bytes=report.lost,
-                        log_error=report.error,
-                    )
-                )
-            case _:
-                raise AssertionError(report)
+    def _command(self, what: int, first: int = 0, second: int = 0, *, rest: bytes = b"") -> bool:
+        """Hand it over; False when it was dropped, or the run is over."""
+        if self.status.phase is Phase.EMPTY:
+            return False
+        if not self._holder.send(wire.frame(what, first, second, rest)):
+            if not self.commands_dropped:  # the first tells it all
+                _log.warning("run.command_dropped name=%s command=%d next=count", self.name, what)
+            self.commands_dropped += 1
+            return False
+        return True
 
     def _change(self, status: RunStatus) -> None:
         self.status = status
@@ -321,3 +246,20 @@ class Run:
                 waiter.status = status
                 waiter.event.set()
         self._notify(self)
+
+
+def _noticed(was: RunStatus, bits: int, status: bytes, now: float) -> RunStatus:
+    """The status after what the service said of itself."""
+    ready = bool(bits & wire.READY)
+    return attrs.evolve(
+        was,
+        ready_at=now if ready else was.ready_at,
+        reloading=bool(bits & wire.RELOADING) or (was.reloading and not ready),
+        stopping=was.stopping or bool(bits & wire.STOPPING),
+        watchdog_at=now if bits & wire.WATCHDOG else was.watchdog_at,
+        status_text=_text(status)[:STATUS_LIMIT] if bits & wire.STATUS else was.status_text,
+    )
+
+
+def _text(sent: bytes) -> str:
+    return sent.decode("utf-8", "replace")

@@ -6,28 +6,36 @@ Read by the keeper process as well: standard library only.
 from __future__ import annotations
 
 import os
-import signal
+
+from . import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import FrameType
 
-# The signals that ever get a handler here. They are blocked around each fork: one meant for the child would
-# run the handler there, and wake the parent through the descriptor that both share.
-NOTED = (signal.SIGCHLD, signal.SIGTERM)
+# What a holder reacts to. They are blocked around each fork: one meant for the child would run the handler
+# there, and wake the parent through the descriptor that both share.
+NOTED = (signals.SIGCHLD, signals.SIGTERM)
+
+# What the keeper and the holders survive. By a handler that does nothing and not by ignoring it: what is
+# ignored stays so over an exec, and a service is to start with defaults.
+SURVIVED = (signals.SIGINT, signals.SIGHUP, signals.SIGPIPE, signals.SIGXFSZ)
+
+
+def install_handlers() -> None:
+    """Have all of them noted. Once, in the keeper: holders inherit it, and need not touch the memory for it."""
+    for number in (*NOTED, *SURVIVED):
+        signals.signal(number, _noted)
 
 
 class Waking:
-    """Makes the given signals readable. One per process: a forked child makes its own and closes this one."""
+    """Makes signals readable. One per process: a forked child makes its own and closes this one."""
 
-    def __init__(self, numbers: Iterable[int]) -> None:
+    def __init__(self) -> None:
         self.fd, self._write_fd = os.pipe()
-        for fd in (self.fd, self._write_fd):
-            os.set_blocking(fd, False)
-        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in numbers:
-            signal.signal(number, _noted)
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._write_fd, False)
+        signals.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
 
     def take(self) -> bytes:
         """The numbers of the signals that came, one byte each.
@@ -40,8 +48,7 @@ class Waking:
             return b""
 
     def close(self) -> None:
-        """Free the descriptors; the signals are noted nowhere until the next one is made."""
-        signal.set_wakeup_fd(-1)
+        """Free the descriptors; the next one notes the signals from now on."""
         os.close(self.fd)
         os.close(self._write_fd)
 

@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from actors.services.keeper import Keeper, Phase, Run, RunStatus, open_keeper
-from actors.services.keeper.run import COMMANDS_BOUND
+from actors.services.keeper.holder import COMMANDS_BOUND
 
 from .workshop import (
     PATIENCE,

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+import marshal
 
 import pytest
 import trio
 
-from actors.services.keeper import Phase, open_keeper
+from actors.services.keeper import Phase, ProcessSpec, open_keeper
 from actors.services.keeper.spawn import explain
 
 from .workshop import PATIENCE, Story, Workshop, finished
-
-if TYPE_CHECKING:  # it exists for type checkers alone
-    from actors.services.keeper.wire import SpecLine
 
 
 def program(workshop: Workshop, text: str, mode: int) -> str:
@@ -77,11 +74,11 @@ async def test_a_relative_program_is_found_in_the_working_directory(workshop: Wo
     assert workshop.log == b"here\n"
 
 
-@pytest.mark.parametrize("step", ["prepare", "cwd", "exec"])
+@pytest.mark.parametrize("step", ["prepare", "nice", "user", "no user", "no group", "limits", "cwd", "exec"])
 def test_every_failure_has_a_sentence(step: str) -> None:
     for number in errno.errorcode:
-        spec: SpecLine = {"argv": ["program"], "env": {}, "cwd": "/", "log_path": "/log", "grace": 1.0}
-        code, sentence = explain(f"{step} {number}".encode(), spec)
+        spec = marshal.loads(ProcessSpec(argv=("program",), env={}, cwd="/", log_path="/log", grace=1.0).packed())  # noqa: S302  our own
+        code, sentence = explain(f"{step},{number}".encode(), spec)
         assert code == number
         assert "'program'" in sentence
         assert "; " in sentence

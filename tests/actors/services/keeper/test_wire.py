@@ -1,31 +1,29 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.services.keeper.wire import Lines, line
+from actors.services.keeper.wire import Frames, frame
 
-RECORDS = st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
+Frame = tuple[int, int, int, bytes]
+
+NUMBERS = st.integers(-(2**63), 2**63 - 1)
+FRAMES = st.lists(st.tuples(st.integers(0, 255), NUMBERS, NUMBERS, st.binary(max_size=100)))
 
 
 @pytest.mark.slow
-@given(RECORDS, st.lists(st.integers(1, 40)))
-def test_records_arrive_whole_however_the_stream_is_cut(
-    records: list[dict[str, str | int | None]], cuts: list[int]
-) -> None:
-    stream = b"".join(line(record) for record in records)
-    lines = Lines()
-    arrived: list[bytes] = []
+@given(FRAMES, st.lists(st.integers(1, 40)))
+def test_frames_arrive_whole_however_the_stream_is_cut(sent: list[Frame], cuts: list[int]) -> None:
+    stream = b"".join(frame(*each) for each in sent)
+    frames = Frames()
+    arrived: list[Frame] = []
     for size in [*cuts, len(stream) + 1]:
-        arrived += lines.feed(stream[:size])
+        arrived += frames.feed(stream[:size])
         stream = stream[size:]
-    assert [json.loads(text) for text in arrived] == records
+    assert arrived == sent
 
 
-def test_bytes_that_are_no_text_survive_the_way() -> None:
-    name = b"caf\xe9".decode("utf-8", "surrogateescape")
-    (text,) = Lines().feed(line({"env": {"PLACE": name}}))
-    assert json.loads(text)["env"]["PLACE"].encode("utf-8", "surrogateescape") == b"caf\xe9"
+def test_what_is_no_stream_of_frames_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Frames().feed(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -1,0 +1,1 @@
+"""Alerts of every part, kept over restarts: told once, acknowledged, silenced, and quiet during maintenance."""

@@ -1,0 +1,250 @@
+"""Commands that only answer: run in a session of their own, and gone, with all of their group, by the deadline."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+
+import attrs
+import trio
+from trio.lowlevel import RunVar
+
+from actors.services.probing.looks import OURS, LookFailed
+
+log = logging.getLogger("actors.services.probing")
+
+LAUNCHERS = 8
+"""Threads that may start commands; one whose program is on a dead network disk holds a thread, and none of Trio's."""
+
+DRAIN_SECONDS = 0.5
+"""How long the output of a command that has ended is waited for: somebody may have left its group and hold the pipe."""
+
+REAP_SECONDS = 1.0
+"""How long the end of a killed command is waited for."""
+
+_launching: RunVar[trio.CapacityLimiter | None] = RunVar("probing_launching", default=None)
+
+
+@attrs.frozen
+class Ended:
+    """How a command ended."""
+
+    exit_code: int | None
+    signal: str | None
+    """What killed it."""
+    output: bytes
+    """The end of what it printed, both streams as they came."""
+
+
+@attrs.define(eq=False)
+class _Child:
+    """A command that was started, and the descriptors that belong to it; each is closed by whoever sets it to None."""
+
+    process: subprocess.Popen[bytes]
+    output: int | None = None
+    given: int | None = None
+    ended: int | None = None
+    """Readable once it has ended, without reaping it."""
+
+    def kill_group(self) -> None:
+        """Kill it and its process group. Until it is reaped its number, and its group's, is nobody else's."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close what is still open."""
+        for descriptor in (self.output, self.given, self.ended):
+            if descriptor is not None:
+                os.close(descriptor)
+        self.output = self.given = self.ended = None
+
+
+class _Launch:
+    """The start of a command in a thread that may be left alone with it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._unwanted = False
+        self._child: _Child | None = None
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, *, given: bool) -> None:
+        """In the thread.
+
+        Raises:
+            OSError: It could not be started.
+        """
+        child = _started(argv, env, cwd, given=given)
+        with self._lock:
+            self._child = child
+            unwanted = self._unwanted
+        if unwanted:
+            child.kill_group()
+            child.close()
+            child.process.wait()
+
+    def take(self) -> _Child | None:
+        """The child, if there is one already; a later one is ended by the thread."""
+        with self._lock:
+            self._unwanted = self._child is None
+            return self._child
+
+
+def _started(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, *, given: bool) -> _Child:
+    """Start the command. All that can fail for want of descriptors fails here, and leaves nothing."""
+    with ExitStack() as theirs, ExitStack() as ours:
+        output = _pipe_into(ours, theirs)
+        if given:
+            stdin_read, stdin_write = os.pipe()
+            theirs.callback(os.close, stdin_read)
+            ours.callback(os.close, stdin_write)
+        else:
+            stdin_read, stdin_write = subprocess.DEVNULL, None
+        # No PDEATHSIG: it would fire when this thread ends. None of our threads waits for just any child.
+        process = subprocess.Popen(  # noqa: S603 - running commands is what this is for
+            argv, env=env, cwd=cwd, stdin=stdin_read, stdout=output[1], stderr=output[1], start_new_session=True
+        )
+        child = _Child(process)
+        try:
+            child.ended = os.pidfd_open(process.pid) if sys.platform == "linux" else None
+        except OSError:
+            child.kill_group()
+            process.wait()
+            raise
+        child.output, child.given = output[0], stdin_write
+        ours.pop_all()
+        return child
+
+
+def _pipe_into(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    read, write = os.pipe()
+    ours.callback(os.close, read)
+    theirs.callback(os.close, write)
+    return read, write
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    given: bytes | None = None,
+    output: bytearray | None = None,
+    kept: int = 4096,
+) -> Ended:
+    """Run a command to its end, or until its caller is cancelled. Nothing of its process group is left behind.
+
+    Args:
+        argv: The program, looked for on our PATH, and its arguments.
+        env: Its whole environment; None for ours.
+        cwd: None for ours.
+        given: Its input; None for an empty one.
+        output: Where its output is put while it comes, for who will not hear of its end.
+        kept: Bytes from the end of its output.
+
+    Raises:
+        LookFailed: It could not be started.
+    """
+    child = await _start(argv, env, cwd, given=given is not None)
+    try:
+        return await _follow(child, given, bytearray() if output is None else output, kept)
+    finally:
+        await _end(child)
+
+
+async def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, *, given: bool) -> _Child:
+    limiter = _launching.get()
+    if limiter is None:
+        limiter = trio.CapacityLimiter(LAUNCHERS)
+        _launching.set(limiter)
+    launch = _Launch()
+    try:
+        start = partial(launch.run, argv, env, cwd, given=given)
+        await trio.to_thread.run_sync(start, abandon_on_cancel=True, limiter=limiter)
+    except OSError as error:
+        raise _not_started(error, argv[0], cwd) from error
+    except (RuntimeError, ValueError, subprocess.SubprocessError) as error:  # "can't start new thread", odd arguments
+        raise LookFailed(f"cannot start {argv[0]!r}: {error}", ours=isinstance(error, RuntimeError)) from error
+    except BaseException:
+        child = launch.take()
+        if child is not None:
+            await _end(child)
+        raise
+    child = launch.take()
+    assert child is not None  # noqa: S101 - the thread has returned
+    return child
+
+
+def _not_started(error: OSError, program: str, cwd: str | None) -> LookFailed:
+    if cwd is not None and error.filename == cwd:
+        return LookFailed(f"cannot start {program!r} in {cwd!r}: {error.strerror}")
+    return LookFailed(f"cannot start {program!r}: {error.strerror}", ours=error.errno in OURS)
+
+
+async def _follow(child: _Child, given: bytes | None, output: bytearray, kept: int) -> Ended:
+    drained = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_drain, child, output, kept, drained)
+        nursery.start_soon(_give, child, given)
+        await _wait(child)
+        child.kill_group()
+        code = child.process.wait()
+        with trio.move_on_after(DRAIN_SECONDS):
+            await drained.wait()
+        nursery.cancel_scope.cancel()
+    if code >= 0:
+        return Ended(code, None, bytes(output))
+    return Ended(None, _name(-code), bytes(output))
+
+
+async def _drain(child: _Child, output: bytearray, kept: int, drained: trio.Event) -> None:
+    descriptor, child.output = child.output, None
+    if descriptor is not None:
+        async with trio.lowlevel.FdStream(descriptor) as pipe:
+            async for data in pipe:
+                output += data
+                del output[:-kept]
+    drained.set()
+
+
+async def _give(child: _Child, given: bytes | None) -> None:
+    descriptor, child.given = child.given, None
+    if descriptor is not None:
+        async with trio.lowlevel.FdStream(descriptor) as pipe:
+            with suppress(trio.BrokenResourceError):  # it did not want to read it
+                await pipe.send_all(given or b"")
+
+
+async def _wait(child: _Child) -> None:
+    """Wait until it has ended, without reaping it where the system can tell."""
+    if child.ended is None:
+        await trio.to_thread.run_sync(child.process.wait, abandon_on_cancel=True)
+    else:
+        await trio.lowlevel.wait_readable(child.ended)
+
+
+async def _end(child: _Child) -> None:
+    """Have nothing left of it."""
+    try:
+        if child.process.returncode is not None:
+            return
+        child.kill_group()
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + REAP_SECONDS):
+            await _wait(child)
+            child.process.wait()
+            return
+        log.error("probing.child_does_not_end pid=%d next=leave_it reason=uninterruptible", child.process.pid)
+    finally:
+        child.close()
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # real-time signals between the named ones
