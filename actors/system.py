@@ -27,7 +27,9 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
+from actors.services import added, history_rows
 from actors.services.directory import Services
+from actors.services.history import History, open_history
 from actors.services.keeper import Keeper, open_keeper
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
@@ -45,11 +47,14 @@ ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
 
+SERVICES = 100
+"""So many services are reckoned with at least: they may become more while it runs."""
+
 SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS,)
+MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, added.MIGRATIONS, history_rows.MIGRATIONS)
 """The tables of every domain."""
 
 
@@ -75,12 +80,14 @@ class System:
         store: Store,
         services: Services,
         metrics: Metrics,
+        history: History,
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.store = store
         self.services = services
         self.metrics = metrics
+        self.history = history
         self._root = root
         self._keeper = keeper
         self._stopping = False
@@ -174,19 +181,28 @@ async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             sending = Cell(True)
-            services = Services(settings.services, bus, sending)
+            kept = added.fitting(settings.services, await added.read_added(store))
+            services = Services((*settings.services, *kept), bus, store, {"webhooks": sending})
+            history = History(store, bus, services.board)
             await _open_webhooks(root, store, bus, sending, random)
+            await _open_history(root, history)
             metrics = await _open_metrics(root, settings, services, bus)
-            await _open_services(root, settings, services, keeper, random)
-            life.made = System(settings, bus, root, keeper, store, services, metrics)
+            await _open_services(root, settings, services, history, keeper, random)
+            life.made = System(settings, bus, root, keeper, store, services, metrics, history)
             life.open.set()
             await life.leave.wait()
+            history.end()  # the services are stopped; nothing more happens to them
 
 
 async def _open_webhooks(root: Supervisor, store: Store, bus: Bus, sending: Cell[bool], random: Random) -> None:
     # The first to start and the last to stop: what the others have to say goes out. Never down for good, either.
     spec = SupervisorSpec("webhooks", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
     await open_outbox(Outbox(store, bus, sending, random, await root.start_supervisor(spec)))
+
+
+async def _open_history(root: Supervisor, history: History) -> None:
+    spec = SupervisorSpec("history", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
+    await open_history(history, await root.start_supervisor(spec))
 
 
 async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Services, bus: Bus) -> Metrics:
@@ -202,13 +218,20 @@ async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Se
 
 
 async def _open_services(
-    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, random: Random
+    root: Supervisor,
+    settings: SystemSettings,
+    services: Services,
+    history: History,
+    keeper: Keeper,
+    random: Random,
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
-    intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * max(1, len(settings.services)), DOMAIN_INTENSITY.period)
+    crashes = DOMAIN_INTENSITY.restarts * max(SERVICES, len(services.board.value))
+    intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    await services.open(domain, keeper, settings.logs_dir, random)
+    wanted = await history.wanted()
+    await services.open(domain, keeper, settings.logs_dir, random, wanted, history.remember)
 
 
 def _make_directories(logs: Path) -> None:

@@ -1,9 +1,9 @@
 """A typed client of a running WatchHamster, used by the command line, the tests and whoever likes."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
 import httpx
@@ -21,6 +21,8 @@ ANSWER_SECONDS = 10.0
 """How long an answer may take, beyond what the request itself asks to wait."""
 GOODBYE_SECONDS = 1.0
 """How long a server may take to answer our closing: one that ends itself takes no longer, either."""
+RELOAD_SECONDS = 600.0
+"""How much longer it may take where services are stopped: as long as the longest of their graces."""
 LARGEST_FRAME = 16 * 1024 * 1024
 """Bytes: a list of ten thousand services is sent in one."""
 
@@ -57,6 +59,31 @@ class Answer:
 
 
 @attrs.frozen
+class Several:
+    """What a command to several services was answered."""
+
+    message: str
+    service_id: str
+    results: "list[Result]"
+
+
+@attrs.frozen
+class Reloaded:
+    """What a reload changed: ids of services, and the keys that count only once the server is restarted."""
+
+    message: str
+    source: str
+    added: list[str]
+    removed: list[str]
+    restarted: list[str]
+    changed: list[str]
+    later: list[str]
+    failed: dict[str, str]
+    needs_restart: list[str]
+    warnings: list[str]
+
+
+@attrs.frozen
 class Result:
     """What became of one service of a batch."""
 
@@ -82,8 +109,17 @@ class Frame:
 
 
 @attrs.frozen
+class FieldProblem:
+    """One value that the server could not use."""
+
+    field: str
+    message: str
+
+
+@attrs.frozen
 class _Problem:
     detail: str
+    errors: list[FieldProblem] = attrs.field(factory=list[FieldProblem])
 
 
 class ServerUnreachable(Exception):
@@ -105,28 +141,35 @@ class UnexpectedAnswer(Exception):
 
 
 class RequestRefused(Exception):
-    """The server answered with an error; `detail` is its sentence."""
+    """The server answered with an error; `detail` is its sentence, `errors` what it says of single values."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(f"{detail} ({status})")
+    def __init__(self, status: int, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+        lines = [f"{detail} ({status})", *(f"  {error.field}: {error.message}" for error in errors)]
+        super().__init__("\n".join(lines))
         self.status = status
         self.detail = detail
+        self.errors = tuple(errors)
 
 
 class HamsterClient:
     """Requests to one server. Made by `open_client`."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, http: httpx.AsyncClient, token: str | None = None) -> None:
         self.url = url
         self._http = http
+        self._token = token
 
-    async def services(self) -> list[Service]:
-        """All services, in the order of the configuration."""
-        return await self._request("GET", "/api/services/", list[Service])
+    async def services(self, *targets: str) -> list[Service]:
+        """The services that *targets* name (ids, groups, `tag:NAME`, patterns), all without, in their order.
 
-    async def services_json(self) -> list[dict[str, object]]:
-        """All services with every key that the server sends."""
-        return await self._request("GET", "/api/services/", list[dict[str, object]])
+        Raises:
+            RequestRefused: 404, one of them names none.
+        """
+        return await self._request("GET", _services_path(targets), list[Service])
+
+    async def services_json(self, *targets: str) -> list[dict[str, object]]:
+        """`services` with every key that the server sends."""
+        return await self._request("GET", _services_path(targets), list[dict[str, object]])
 
     async def service(self, service_id: str) -> Service:
         """One service.
@@ -149,6 +192,52 @@ class HamsterClient:
             parameters={"wait": wait},
             wait=wait,
         )
+
+    async def roll(self, target: str, *, parallel: int = 1, wait: float = 0.0) -> Several:
+        """Restart what *target* names one behind the other; with *wait* seconds, answered when it is over.
+
+        Raises:
+            RequestRefused: 404, nothing is named so; 409, another is on its way, one did not come back, or it has
+                not ended in time.
+        """
+        return await self._request(
+            "POST",
+            f"/api/services/{quote(target, safe='')}/restart",
+            Several,
+            parameters={"rolling": True, "parallel": parallel, "wait": wait},
+            wait=wait,
+        )
+
+    async def reload(self) -> Reloaded:
+        """Have the configuration file read again; answered when all is as it says.
+
+        Raises:
+            RequestRefused: 400, with every mistake in it; 401 or 403, without the token of the run-time file;
+                409, there is no file.
+        """
+        return await self._request("POST", "/api/system/reload", Reloaded, wait=RELOAD_SECONDS)
+
+    async def add_service(self, keys: Mapping[str, object]) -> str:
+        """Add a service that is kept by the server: its `id`, and the keys of hamster.toml. What the answer says.
+
+        Raises:
+            RequestRefused: 400, with every key that is wrong; 401 or 403, without the token; 409, there is one.
+        """
+        return (await self._request("POST", "/api/services/", Answer, body=keys, wait=RELOAD_SECONDS)).message
+
+    async def change_service(self, keys: Mapping[str, object]) -> str:
+        """Give a service that was added other keys. Answers and raises as `add_service`; 409: the file has it."""
+        path = f"/api/services/{quote(str(keys['id']), safe='')}"
+        return (await self._request("PUT", path, Answer, body=keys, wait=RELOAD_SECONDS)).message
+
+    async def remove_service(self, service_id: str) -> str:
+        """Remove a service that was added; answered when nothing of it is left.
+
+        Raises:
+            RequestRefused: 404, there is none; 409, the file has it, or others depend on it.
+        """
+        path = f"/api/services/{quote(service_id, safe='')}"
+        return (await self._request("DELETE", path, Answer, wait=RELOAD_SECONDS)).message
 
     async def batch(self, action: str, *patterns: str) -> list[Result]:
         """One command to all services that match *patterns*."""
@@ -182,11 +271,14 @@ class HamsterClient:
         path: str,
         kind: type[T],
         *,
-        parameters: Mapping[str, float] | None = None,
+        parameters: Mapping[str, float | bool] | None = None,
         body: object = None,
         wait: float = 0.0,
     ) -> T:
         content = None if body is None else msgspec.json.encode(body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        if self._token is not None and method != "GET":
+            headers["Authorization"] = f"Bearer {self._token}"
         try:
             with trio.fail_after(ANSWER_SECONDS + wait):
                 answer = await self._http.request(
@@ -194,13 +286,14 @@ class HamsterClient:
                     self.url + path,
                     params=parameters,
                     content=content,
-                    headers=None if content is None else {"Content-Type": "application/json"},
+                    headers=headers,
                 )
         except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
             raise ServerUnreachable(self.url, str(error) or "no answer in time") from None
         if answer.is_success:
             return self._decoded(answer.content, kind)
-        raise RequestRefused(answer.status_code, self._decoded(answer.content, _Problem).detail)
+        problem = self._decoded(answer.content, _Problem)
+        raise RequestRefused(answer.status_code, problem.detail, problem.errors)
 
     def _decoded(self, content: bytes, kind: type[T]) -> T:
         try:
@@ -232,11 +325,20 @@ class Events:
             raise UnexpectedAnswer(self._url, str(error)) from None
 
 
+def _services_path(targets: Sequence[str]) -> str:
+    return "/api/services/" + ("?" + urlencode([("target", target) for target in targets]) if targets else "")
+
+
 @asynccontextmanager
-async def open_client(url: str) -> AsyncGenerator[HamsterClient, None]:
-    """A client of the server at *url*, which is looked for directly, whatever proxies the environment names."""
+async def open_client(url: str, *, token: str | None = None) -> AsyncGenerator[HamsterClient, None]:
+    """A client of the server at *url*, which is looked for directly, whatever proxies the environment names.
+
+    Args:
+        url: Its address.
+        token: That of its run-time file, which lets us have commands run.
+    """
     async with httpx.AsyncClient(trust_env=False, timeout=None) as http:  # noqa: S113 - each request has its deadline
-        yield HamsterClient(url.rstrip("/"), http)
+        yield HamsterClient(url.rstrip("/"), http, token)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The configuration of WatchHamster: from hamster.toml, or the defaults where there is none."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
@@ -35,7 +36,8 @@ class HamsterConfig:
     """Everything that was configured.
 
     `source` is the file it came from, None for the defaults alone. `warnings` are what is allowed in it but
-    worth a look, in the order of their lines.
+    worth a look, in the order of their lines. `over` is what the command line says over keys of [server]: it is in
+    `server` already, and still counts when the file is read again.
     """
 
     server: ServerSettings = attrs.field(factory=ServerSettings)
@@ -45,6 +47,7 @@ class HamsterConfig:
     services: tuple[ServiceSettings, ...] = attrs.field(factory=contract_services)
     source: Path | None = None
     warnings: tuple[Problem, ...] = ()
+    over: Mapping[str, object] = attrs.field(factory=dict[str, object])
 
     def system(self, data_dir: Path) -> SystemSettings:
         """What `open_system` takes."""

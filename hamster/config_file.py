@@ -104,6 +104,15 @@ class ConfigFile:
             raise ConfigError(sorted(self.problems, key=lambda problem: problem.line or 0))
 
 
+def placed(path: Path, problems: Sequence[SettingProblem]) -> list[Problem]:
+    """*problems* of a file that could be read, each with the line its path stands on now."""
+    try:
+        lines = TomlLines(_text(path))
+    except ConfigError:
+        return [Problem(path, None, str(problem), setting=problem) for problem in problems]
+    return [Problem(path, lines.line(problem.path), str(problem), setting=problem) for problem in problems]
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:

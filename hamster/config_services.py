@@ -2,22 +2,28 @@
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
 import attrs
 
 from actors import setting_rules as rules
-from actors.setting_rules import Nothing, SettingProblem, with_advice
-from actors.setting_tables import field_names, read_table
-from actors.settings import KINDS, MONITORS, ProcessOptions, ServiceSettings, dependency_problems
+from actors.setting_rules import SettingProblem, with_advice
+from actors.setting_tables import field_names
+from actors.settings import (
+    COMMON,
+    ENABLED,
+    ProcessOptions,
+    ServiceSettings,
+    dependency_problems,
+    instance_problems,
+    read_service,
+)
 from hamster.config_file import ConfigFile
 from hamster.defaults import contract_services
 
-# Keys of every kind; the rest belongs to the kind. `id` is the table's name.
-COMMON = ("name", "description", "kind", "autostart", "tags", "depends_on", "log")
-ENABLED = "enabled"
+__all__ = ["COMMON", "ENABLED", "PATHS", "program_exists", "read_service", "read_services"]
+
 PATHS = frozenset({"ca_file", "cwd", "env_files", "paths", "root"})
 """Keys of the kinds whose values are paths, relative to the file's own directory."""
 
@@ -43,54 +49,10 @@ def read_services(file: ConfigFile) -> tuple[ServiceSettings, ...]:
         else:
             services[id_] = _placed(file, service)
     if complete:  # who waits for a service that could not be read says nothing
-        for problem in dependency_problems(tuple(services.values())):
+        found = tuple(services.values())
+        for problem in (*dependency_problems(found), *instance_problems(found)):
             file.wrong(problem.within("services"))
     return tuple(services.values())
-
-
-def read_service(
-    id_: str, table: Mapping[str, object], default: ServiceSettings | None = None
-) -> tuple[ServiceSettings | None, list[SettingProblem]]:
-    """One table as a service, the keys of every kind beside those of its own.
-
-    Args:
-        id_: The table's name.
-        table: The keys, without `enabled`.
-        default: A service of this id that the table changes key by key.
-
-    Returns:
-        None and everything that is wrong, with paths that begin with the id; or the service and nothing.
-    """
-    common = {key: value for key, value in table.items() if key in COMMON}
-    own = {key: value for key, value in table.items() if key not in COMMON}
-    if default is not None:
-        common = {"name": default.name, "description": default.description, "kind": default.kind} | common
-        if common["kind"] == default.kind:
-            common.setdefault("autostart", default.autostart)
-    kind = common.get("kind", "process")
-    if kind not in KINDS:  # whose keys the others are cannot be known
-        _, found = read_table(ServiceSettings, common, "a service", also={"id": id_})
-        return None, [problem.within(id_) for problem in found]
-    cls = ProcessOptions if kind == "process" else MONITORS[cast("str", kind)]
-    part, found = read_table(cls, own, f"a service of kind {rules.shown(kind)}")
-    found = [_offer_common(problem, cls) for problem in found]
-    owner = "process" if kind == "process" else "monitor"
-    stand_in = {owner: part} if part is not None else {}
-    service, wrong = read_table(ServiceSettings, common, "a service", also={"id": id_, **stand_in})
-    found += [p for p in wrong if p.path != ("process",) or part is not None]
-    placed = [attrs.evolve(p, path=(), got=Nothing.NO_ID) if p.path == ("id",) else p for p in found]
-    placed = [
-        attrs.evolve(p, advice="rename the table") if p.got is Nothing.NO_ID and not p.path else p for p in placed
-    ]
-    return (None if placed else service), [problem.within(id_) for problem in placed]
-
-
-def _offer_common(problem: SettingProblem, cls: type[attrs.AttrsInstance]) -> SettingProblem:
-    """A mistyped key of every kind is looked for among those, too."""
-    if problem.got is not Nothing.UNKNOWN or len(problem.path) != 1:
-        return problem
-    near = rules.did_you_mean(problem.path[0], (*COMMON, ENABLED, *field_names(cls)))
-    return attrs.evolve(problem, advice=near or "remove it")
 
 
 def _placed(file: ConfigFile, service: ServiceSettings) -> ServiceSettings:

@@ -11,13 +11,17 @@ import trio
 from actors.runtime.groups import unwrapping
 from actors.settings import SystemSettings
 from actors.system import System, open_system
-from hamster.http import actors, metrics, services, ws
+from hamster.config import HamsterConfig
+from hamster.config_watch import watch_if_configured
+from hamster.http import actors, metrics, reloading, rolling, service_changes, services, ws
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
 from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
+from hamster.http.local_token import LocalToken
 from hamster.http.times import stamper, zone_of
+from hamster.reloading import Reloader
 from hamster.server import Server, open_server
 from hamster.server_settings import ServerSettings
 
@@ -30,6 +34,9 @@ class Hamster:
     """Where it listens, without a trailing slash; the first of its addresses."""
     system: System
     server: Server
+    token: LocalToken
+    """What lets a client of this machine's user have commands run; for the run-time file."""
+    reloader: Reloader
     _stopping: StoppingSwitch
 
     async def stop_services(self) -> None:
@@ -44,7 +51,11 @@ class Hamster:
 
 @asynccontextmanager
 async def open_hamster(
-    system: SystemSettings, server: ServerSettings, *, sockets: Sequence[socket.socket]
+    system: SystemSettings,
+    server: ServerSettings,
+    *,
+    sockets: Sequence[socket.socket],
+    config: HamsterConfig | None = None,
 ) -> AsyncGenerator[Hamster, None]:
     """A WatchHamster that serves on *sockets*; leaving the block ends it in order, within a bound.
 
@@ -56,26 +67,36 @@ async def open_hamster(
         system: What to run.
         server: Whom to answer; its host and port are those of *sockets*.
         sockets: Listening, of `hamster.server.bind_sockets`; closed when the block is left.
+        config: What both were made from, to be read again on command and when its file changes; None: nothing is.
     """
     stopping = StoppingSwitch()
     with ExitStack() as opened:
         for listener in sockets:
             opened.callback(listener.close)  # the server closes them, too; but only if we come that far
-        async with _open_hamster(system, server, sockets, stopping) as hamster:
+        async with _open_hamster(system, server, sockets, config, stopping) as hamster:
             yield hamster
 
 
 @asynccontextmanager
 async def _open_hamster(
-    system: SystemSettings, server: ServerSettings, sockets: Sequence[socket.socket], stopping: StoppingSwitch
+    system: SystemSettings,
+    server: ServerSettings,
+    sockets: Sequence[socket.socket],
+    config: HamsterConfig | None,
+    stopping: StoppingSwitch,
 ) -> AsyncGenerator[Hamster, None]:
     async with open_system(system) as running:
         zone = zone_of(system.zone)
         stamp = stamper(zone)
+        token = LocalToken()
+        reloader = Reloader(config, running.services, running.bus)
         hub = Hub(running, FrameMaker(running, stamp))
         app = make_app(
             [
                 partial(services.register, system=running, stamp=stamp),
+                partial(service_changes.register, system=running, stamp=stamp, token=token, reloader=reloader),
+                partial(rolling.register, system=running),
+                partial(reloading.register, reloader=reloader, token=token),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),
@@ -86,8 +107,9 @@ async def _open_hamster(
         async with (
             background(hub.run, name="websocket hub"),
             open_server(app, sockets=sockets, error_answer=wire_error) as serving,
+            background(partial(watch_if_configured, reloader), name="config watch"),
         ):
-            hamster = Hamster(serving.url, running, serving, stopping)
+            hamster = Hamster(serving.url, running, serving, token, reloader, stopping)
             try:
                 yield hamster
             finally:

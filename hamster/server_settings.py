@@ -56,7 +56,8 @@ def _texts(items: Iterable[str]) -> tuple[str, ...]:
 class ServerSettings:
     """Where the server listens (port 0: any free one) and which web pages and host names it answers.
 
-    Loopback names and the server's own origin are always allowed; the lists are what comes beside them.
+    Loopback names and the server's own origin are always allowed; the lists are what comes beside them. With
+    `watch_config` a change of the configuration file is applied as it is saved.
     """
 
     host: str = attrs.field(default="localhost", metadata={RULE: loopback})
@@ -67,6 +68,7 @@ class ServerSettings:
     allowed_hosts: tuple[str, ...] = attrs.field(
         default=(), converter=_texts, metadata={RULE: rules.each(host_name, "a list of host names")}
     )
+    watch_config: bool = attrs.field(default=True, metadata={RULE: rules.flag})
 
     def __attrs_post_init__(self) -> None:
         rules.require(self)

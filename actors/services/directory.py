@@ -1,104 +1,124 @@
-"""All services of a system: one actor each, found by id."""
+"""All services of a system: one actor each, found by id; and what they are configured as."""
 
-import logging
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from fnmatch import fnmatchcase
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 
+import attrs
 import trio
 
-from actors.runtime import ActorError, ActorState, Bus, Cell, Changed, ChildSpec, Ref, Supervisor
-from actors.services.idle import IdleService
+from actors.runtime import Bus, Cell, ChildSpec, Message, Ref, Supervisor
+from actors.services.added import forget, keep
 from actors.services.keeper import Keeper
 from actors.services.messages import (
     Accepted,
     Board,
+    NotApplied,
+    Reconfigured,
     RestartService,
     ServiceCommands,
+    ServiceExists,
+    ServiceIsGroup,
+    ServiceNeeded,
     ServiceNotFound,
+    ServiceOwned,
     ServiceView,
-    ShutDown,
     StartService,
     State,
     StopService,
+    Wanted,
 )
-from actors.services.part import PartService
-from actors.services.process import ProcessService, end_unattended
-from actors.services.record import BoardWriter, new_record
-from actors.settings import ServiceSettings
+from actors.services.rolling import NAME as ROLLING
+from actors.services.rolling import Roll, Rolling, RollingQuestions, RollingRestarts, Rollings
+from actors.services.roster import Premises, Roster
+from actors.services.targets import instances_of, select
+from actors.setting_rules import SettingProblem, SettingsError
+from actors.settings import ServiceSettings, expanded, instance_ids, service_problems
+from actors.store import Store
 
-log = logging.getLogger("actors.services")
-
-SHUT_DOWN_MARGIN = 4.0
-"""Seconds beyond the longest grace that a shutdown may take: a holder that does not answer is killed after 2."""
-
-SHUT_DOWN_ANSWER = 1.0
-"""Seconds that a service's actor has to take the shutdown: well within the margin, so that another way is left."""
+Remember = Callable[[str], Awaitable[None]]
+"""Keeps what is wanted of the service of that id."""
 
 
 class Services:
-    """What a system's services are, and how to command them."""
+    """What a system's services are, and how to command and configure them."""
 
-    def __init__(self, settings: Iterable[ServiceSettings], bus: Bus, sending: Cell[bool] | None = None) -> None:
-        """*sending* is what a service of kind `webhooks` switches."""
-        self._settings = {service.id: service for service in settings}
-        self._parts: dict[str, Cell[bool]] = {} if sending is None else {"webhooks": sending}
-        runnable = {"process", *self._parts}
-        views = {
-            service.id: ServiceView(service, available=service.kind in runnable) for service in self._settings.values()
-        }
-        for view in views.values():
-            if view.settings.kind in self._parts:
-                self._parts[view.settings.kind].set(False)  # until it is started
-        self._writer = BoardWriter(views, bus)
-        self._records = {
-            service.id: new_record(service, service.process, self._writer)
-            for service in self._settings.values()
-            if service.process is not None
-        }
-        self._refs: dict[str, Ref[ServiceCommands]] = {}
+    def __init__(
+        self,
+        settings: Iterable[ServiceSettings],
+        bus: Bus,
+        store: Store | None = None,
+        parts: Mapping[str, Cell[bool]] | None = None,
+    ) -> None:
+        """Have these services, none of them started.
+
+        Args:
+            settings: With groups not yet expanded.
+            bus: Told everything.
+            store: Keeps what is added at run time; None: nothing does.
+            parts: The switches of the system's own parts, by the kind of service that switches them.
+        """
+        self._declared = {service.id: service for service in settings}
+        self._roster = Roster(expanded(self._declared.values()), bus, parts)
+        self._remember: Remember | None = None
+        self._store = store
+        self._configuring = trio.Lock()
+        self._bus = bus
+        self._rollings: Cell[Rollings] = Cell({})
+        self._rolling = trio.Lock()
+        self._roller: Ref[RollingQuestions] | None = None
 
     @property
     def board(self) -> Cell[Board]:
         """What is known of every service, by id, in the order of the configuration."""
-        return self._writer.cell
+        return self._roster.writer.cell
+
+    @property
+    def declared(self) -> Mapping[str, ServiceSettings]:
+        """What was configured, by id: a service of several instances is one entry here, and several on the board."""
+        return MappingProxyType(self._declared)
 
     def view(self, service_id: str) -> ServiceView:
         """What is known of one service.
 
         Raises:
+            ServiceIsGroup: The id stands for several instances.
             ServiceNotFound: There is none of this id.
         """
         try:
-            return self._writer.cell.value[service_id]
+            return self.board.value[service_id]
         except KeyError:
-            raise ServiceNotFound(service_id) from None
+            raise self._not_found(service_id) from None
 
     def ref(self, service_id: str) -> Ref[ServiceCommands]:
-        """The service's actor, to be sent `StartService`, `StopService` and `RestartService`.
+        """The service's actor. Raises as `view`.
 
-        Raises:
-            ServiceNotFound: There is none of this id.
+        What it is commanded directly, and not by `start`, `stop` and `restart`, is not remembered over our own restart.
         """
         try:
-            return self._refs[service_id]
+            return self._roster.refs[service_id]
         except KeyError:
-            raise ServiceNotFound(service_id) from None
+            raise self._not_found(service_id) from None
 
-    def matching(self, pattern: str) -> tuple[str, ...]:
-        """The ids that *pattern* names: an id, or one with `*`, `?` and `[...]`.
+    def matching(self, target: str) -> tuple[str, ...]:
+        """The ids that *target* names: an id, a group's, `tag:NAME`, or a pattern with `*`, `?` and `[...]`.
 
         Raises:
             ServiceNotFound: None matches.
         """
-        if pattern in self._refs:
-            return (pattern,)
-        found = tuple(service for service in self._refs if fnmatchcase(service, pattern))
+        found = select(self._roster.settings, target)
         if not found:
-            raise ServiceNotFound(pattern)
+            raise ServiceNotFound(target)
         return found
+
+    def _not_found(self, service_id: str) -> ServiceNotFound:
+        instances = instances_of(self._roster.settings, service_id)
+        return ServiceIsGroup(service_id, instances) if instances else ServiceNotFound(service_id)
+
+    # -- commands
 
     async def start(self, service_id: str) -> Accepted:
         """Have it running. Answers when the command is taken; see `wait_for`.
@@ -107,81 +127,203 @@ class Services:
             ServiceNotFound: There is none of this id.
             ServiceUnavailable: This version cannot run its kind.
         """
-        return await self.ref(service_id).ask(StartService())
+        return await self._command(service_id, StartService())
 
     async def stop(self, service_id: str) -> Accepted:
         """Have it stopped, with nothing left of it. Answers and raises as `start`."""
-        return await self.ref(service_id).ask(StopService())
+        return await self._command(service_id, StopService())
 
     async def restart(self, service_id: str) -> Accepted:
         """Have it stopped, if it runs, and started. Answers and raises as `start`."""
-        return await self.ref(service_id).ask(RestartService())
+        return await self._command(service_id, RestartService())
+
+    async def _command(self, service_id: str, message: Message[ServiceCommands, Accepted]) -> Accepted:
+        accepted = await self.ref(service_id).ask(message)
+        if self._remember is not None:
+            await self._remember(service_id)
+        return accepted
 
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.
 
         Raises:
-            ServiceNotFound: There is none of this id.
+            ServiceNotFound: There is none of this id, or not any more.
         """
         self.view(service_id)
-        return (await self.wait_until(lambda board: board[service_id].state in states))[service_id]
+        board = await self.wait_until(lambda board: service_id not in board or board[service_id].state in states)
+        if service_id not in board:
+            raise ServiceNotFound(service_id)
+        return board[service_id]
 
     async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
         """The board once *condition* holds for it; waits as long as its caller lets it."""
-        watch = self.board.subscribe()
-        with watch.changes:
-            board = watch.value
-            while not condition(board):
-                changed = await watch.changes.receive()
-                board = changed.value if isinstance(changed, Changed) else self.board.value
-        return board
+        return await self._roster.writer.wait_until(condition)
 
-    async def open(self, supervisor: Supervisor, keeper: Keeper, logs_dir: Path, random: Random) -> None:
-        """Start an actor for every service under *supervisor*, and those services that start by themselves."""
-        for settings in self._settings.values():
-            spec = ChildSpec(settings.id, self._factory(settings, keeper, logs_dir, random))
-            self._refs[settings.id] = await supervisor.start(spec)
-        for settings in self._settings.values():
-            if settings.autostart and self.view(settings.id).available:
-                self._refs[settings.id].tell(StartService())
+    # -- rolling restarts
+
+    @property
+    def rollings(self) -> Cell[Rollings]:
+        """The latest rolling restart of each target, and how far it is."""
+        return self._rollings
+
+    async def roll(self, target: str, *, parallel: int = 1) -> Rolling:
+        """Begin to restart what *target* names, *parallel* at a time, each only when one before is ready again.
+
+        It stops at the first that does not come back. Answers as it begins; see `rolled` and `RollingEnded`.
+
+        Raises:
+            ServiceNotFound: Nothing is named so.
+            AlreadyRolling: Some of it is in the middle of another rolling restart.
+        """
+        ids = self.matching(target)
+        async with self._rolling:
+            if self._roller is None:
+                factory = partial(RollingRestarts, self, self._rollings, self._bus)
+                self._roller = await self._roster.premises.supervisor.start(ChildSpec(ROLLING, factory))
+        return await self._roller.ask(Roll(target, ids, parallel))
+
+    async def rolled(self, target: str) -> Rolling:
+        """The rolling restart of *target* once it is over; waits as long as its caller lets it."""
+        watch = self._rollings.subscribe()
+        with watch.changes:
+            while (now := self._rollings.value[target]).state == "running":
+                await watch.changes.receive()
+        return now
+
+    # -- configuration
+
+    async def reconfigure(self, services: Sequence[ServiceSettings]) -> Reconfigured:
+        """Make the configured services those of *services*; those added at run time stay, after them.
+
+        One configuration at a time; commands never wait for it. What goes is stopped, what comes is started unless
+        it does not start by itself, and only what would be another process is restarted. It is carried out to its
+        end even if the caller is cancelled; see `Roster.lead_to` for how long that takes.
+
+        Raises:
+            SettingsError: They cannot be together, or with those added at run time. Nothing was changed.
+        """
+        async with self._configuring:
+            added = [service for service in self._declared.values() if service.origin == "api"]
+            taken = {service.id for service in added}
+            problems = [_taken(service.id) for service in services if service.id in taken]
+            wanted = self._checked((*services, *added), problems)
+            with to_its_end():  # bounded by the longest grace of what goes
+                return await self._lead_to(wanted, "reload")
+
+    async def add(self, service: ServiceSettings) -> Reconfigured:
+        """Add a service at run time, and keep it over restarts: it is on the disk when this returns.
+
+        Raises:
+            ServiceExists: There is one of its id.
+            SettingsError: It does not fit the others, such as by whom it depends on.
+            StoreError: It could not be kept. Nothing was changed.
+            NotApplied: It is kept, but could not be started.
+        """
+        service = attrs.evolve(service, origin="api")
+        async with self._configuring:
+            if service.id in self._declared or service.id in self.board.value:
+                raise ServiceExists(service.id)
+            return await self._keep(service)
+
+    async def change(self, service: ServiceSettings) -> Reconfigured:
+        """Change a service that was added at run time. Answers and raises as `add`, and:
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            ServiceOwned: It was not added at run time.
+        """
+        service = attrs.evolve(service, origin="api")
+        async with self._configuring:
+            self._own(service.id)
+            return await self._keep(service)
+
+    async def remove(self, service_id: str) -> Reconfigured:
+        """Stop a service that was added at run time and forget it; nothing of it is left when this returns.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            ServiceOwned: It was not added at run time.
+            ServiceNeeded: Others depend on it.
+            StoreError: It is still kept. Nothing was changed.
+        """
+        async with self._configuring:
+            self._own(service_id)
+            needed_by = [other.id for other in self._declared.values() if service_id in other.depends_on]
+            if needed_by:
+                raise ServiceNeeded(service_id, needed_by)
+            left = [service for service in self._declared.values() if service.id != service_id]
+            with to_its_end():  # bounded by the store's deadline and the service's grace
+                if self._store is not None:
+                    await forget(self._store, service_id)
+                return await self._lead_to(left, "api")
+
+    def _own(self, service_id: str) -> None:
+        """Refuse an id whose service was not added at run time."""
+        declared = self._declared.get(service_id)
+        if declared is None:
+            view = self.view(service_id)  # one of several instances; or there is none
+            raise ServiceOwned(service_id, view.settings.origin)
+        if declared.origin != "api":
+            raise ServiceOwned(service_id, declared.origin)
+
+    async def _keep(self, service: ServiceSettings) -> Reconfigured:
+        wanted = self._checked(tuple({**self._declared, service.id: service}.values()))
+        # Committed first, then applied: whoever is answered finds it there after a restart.
+        with to_its_end():  # bounded by the store's deadline and the grace of instances that go
+            if self._store is not None:
+                await keep(self._store, service)
+            outcome = await self._lead_to(wanted, "api")
+        for service_id in instance_ids(service):
+            if service_id in outcome.failed:
+                raise NotApplied(service_id, outcome.failed[service_id])
+        return outcome
+
+    def _checked(
+        self, services: Sequence[ServiceSettings], problems: Sequence[SettingProblem] = ()
+    ) -> Sequence[ServiceSettings]:
+        problems = problems or service_problems(services)
+        if problems:
+            raise SettingsError("services", problems)
+        return services
+
+    async def _lead_to(self, services: Sequence[ServiceSettings], reason: str) -> Reconfigured:
+        self._declared = {service.id: service for service in services}
+        return await self._roster.lead_to(expanded(services), reason=reason)
+
+    # -- life
+
+    async def open(
+        self,
+        supervisor: Supervisor,
+        keeper: Keeper,
+        logs_dir: Path,
+        random: Random,
+        wanted: Mapping[str, Wanted] | None = None,
+        remember: Remember | None = None,
+    ) -> None:
+        """Start an actor for every service under *supervisor*, and those services that are *wanted*.
+
+        Of those that *wanted* says nothing of, the ones that start by themselves. What is commanded from now on is
+        given to *remember* before the command is answered.
+        """
+        self._remember = remember
+        await self._roster.open(Premises(supervisor, keeper, logs_dir, random), wanted or {})
 
     async def shut_down(self) -> None:
         """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
 
         A service whose actor is down is stopped as well.
         """
-        longest = max((record.options.stop_grace for record in self._records.values()), default=0.0)
-        with trio.move_on_after(longest + SHUT_DOWN_MARGIN) as bound:
-            async with trio.open_nursery() as nursery:
-                for service in self._refs:
-                    nursery.start_soon(self._shut_down, service)
-        if bound.cancelled_caught:
-            left = [service for service, view in self._writer.cell.value.items() if view.state is not State.STOPPED]
-            log.error("services.shutdown_cut_off services=%s next=kill", ",".join(left))
+        await self._roster.shut_down()
 
-    async def _shut_down(self, service: str) -> None:
-        ref, record = self._refs[service], self._records.get(service)
-        if record is None:
-            with suppress(ActorError):  # nothing of it is left in any case
-                await ref.ask(ShutDown(), timeout=SHUT_DOWN_ANSWER)
-            return
-        record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
-        if ref.state is ActorState.RUNNING:
-            try:
-                await ref.ask(ShutDown(), timeout=SHUT_DOWN_ANSWER)
-                await self.wait_for(service, State.STOPPED)
-            except ActorError as error:
-                log.error("services.shutdown_unanswered service=%s error=%s next=stop_it_directly", service, error)
-            else:
-                return
-        await end_unattended(record)
 
-    def _factory(
-        self, settings: ServiceSettings, keeper: Keeper, logs_dir: Path, random: Random
-    ) -> "Callable[[], ProcessService] | Callable[[], PartService] | Callable[[], IdleService]":
-        record, switch = self._records.get(settings.id), self._parts.get(settings.kind)
-        if switch is not None:
-            return lambda: PartService(settings, self._writer, switch)
-        if record is None:
-            return lambda: IdleService(settings, self._writer)
-        return lambda: ProcessService(record, keeper, logs_dir, random)
+@contextmanager
+def to_its_end() -> Generator[None, None, None]:
+    """Whatever cancels the caller waits for the end of the block, which has a bound of its own."""
+    with trio.CancelScope(shield=True):
+        yield
+
+
+def _taken(service_id: str) -> SettingProblem:
+    expected = "an id that no service added over the API has"
+    return SettingProblem(("services", service_id), "there, too", expected, "rename it, or remove that one")

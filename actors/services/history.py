@@ -15,7 +15,7 @@ from actors.services.history_rows import Entry, Event, Snapshot
 from actors.services.messages import Board, Happened, ServiceView, Wanted
 from actors.services.uptime import Share, shares
 from actors.store import Store
-from actors.store_errors import StoreError
+from actors.store_errors import OutcomeUnknown, StoreError
 
 log = logging.getLogger("actors.services")
 
@@ -46,6 +46,9 @@ class History:
         self._now: dict[str, Snapshot] = {}
         """What each service is like, as far as that is written down."""
         self._since_trim = 0
+        self._kept: dict[str, Wanted] = {}
+        """What was commanded, as the store has it or is about to."""
+        self._ended = False
 
     # -- questions
 
@@ -87,24 +90,33 @@ class History:
         except StoreError as error:
             log.error("services.wanted_unknown error=%s next=autostart", error)
             return {}
-        return {service: Wanted(value) for service, value in found.items()}
+        self._kept = {service: Wanted(value) for service, value in found.items()}
+        return dict(self._kept)
 
     # -- what is kept
 
-    async def remember(self, service_id: str, wanted: Wanted) -> None:
-        """Keep what was commanded of a service, before the command is answered.
+    async def remember(self, service_id: str) -> None:
+        """Keep what is wanted of a service now, because it was commanded; before the command is answered.
 
         A store that fails or is slow delays the answer by `COMMAND_SECONDS` at most, and never makes it an error.
         """
-        transaction = rows.put_wanted(service_id, wanted.value, time.time())
+        view = self._board.value.get(service_id)
+        if view is None or self._kept.get(service_id) is view.wanted:
+            return
+        # Before any wait: of two commands at the same time the later one stays.
+        self._kept[service_id] = view.wanted
+        transaction = rows.put_wanted(service_id, view.wanted.value, time.time())
         if self._store.failing is not None:
             self._store.write_later(transaction, durable=True)
             return
         try:
             with trio.CancelScope(shield=True):  # bounded: the command has been carried out in any case
                 await self._store.write_in_turn(transaction, seconds=COMMAND_SECONDS)
-        except StoreError as error:
+        except OutcomeUnknown as error:
             log.warning("service.wanted_not_kept service=%s error=%s next=later", service_id, error)
+        except StoreError as error:
+            log.warning("service.wanted_not_kept service=%s error=%s next=give_up", service_id, error)
+            self._kept.pop(service_id, None)
 
     def begin(self) -> None:
         """Begin this life: those that were cut off end where they were last alive."""
@@ -117,6 +129,7 @@ class History:
         self.take_down()
         for service_id in tuple(self._now):
             self._unwatch(service_id, "shut_down")
+        self._ended = True
         self._store.write_later(rows.stay_alive(self._life, self._steady(), ended=True))
 
     def stay_alive(self) -> None:
@@ -145,6 +158,8 @@ class History:
     # -- work
 
     def _take(self, batch: Iterable[Happened | Lagged]) -> None:
+        if self._ended:
+            return
         entries: list[Entry] = []
         for event in batch:
             if isinstance(event, Lagged):
@@ -157,6 +172,7 @@ class History:
             if (event.what, event.new) == ("configured", "removed"):
                 entries.append(self._entry(_monitored(event.service_id, "begin", "end", "removed")))
                 del self._now[event.service_id]
+                self._kept.pop(event.service_id, None)
                 self._store.write_later(rows.forget_wanted(event.service_id))
         self._add(entries)
 
@@ -164,12 +180,12 @@ class History:
         """What became different while events were missed."""
         for service_id, view in self._board.value.items():
             before = self._now.get(service_id, Snapshot())
-            for what, new in (
-                ("wanted", view.wanted.value),
-                ("state", view.state.value),
-                ("health", view.health.value),
-            ):
-                old: str = getattr(before, what)
+            axes: tuple[tuple[rows.What, str, str], ...] = (
+                ("wanted", before.wanted, view.wanted.value),
+                ("state", before.state, view.state.value),
+                ("health", before.health, view.health.value),
+            )
+            for what, old, new in axes:
                 if old != new:
                     detail = "what led to it was missed"
                     yield self._entry(Happened(service_id, datetime.now(UTC), what, old, new, "missed", detail))

@@ -132,10 +132,10 @@ def begin(life: int, now: float) -> Callable[[sqlite3.Connection], None]:
         for other, alive in cut_off:
             # What a service did last it did alive, too.
             connection.execute(
-                "INSERT INTO service_events (life, service, at, steady, what, old, new, reason, detail, state, wanted,"
+                "INSERT INTO service_events (life, service, at, steady, what, old, new, reason, detail, state, wanted,"  # noqa: S608 - ours
                 " health) SELECT life, service, max(at, ?), max(steady, ?), 'monitored', 'begin', 'end', 'killed',"
                 " 'WatchHamster ended without a word', state, wanted, health FROM service_events"
-                f" WHERE life = ? AND number = ({last}) AND NOT (what = 'monitored' AND new = 'end')",  # noqa: S608 - ours
+                f" WHERE life = ? AND number = ({last}) AND NOT (what = 'monitored' AND new = 'end')",
                 (alive, alive, other),
             )
         connection.execute("DELETE FROM service_lives")
@@ -172,7 +172,7 @@ def trim(now: float) -> Callable[[sqlite3.Connection], int]:
 def events(
     service: str | None, *, limit: int, before: int | None, what: Iterable[str]
 ) -> Callable[[sqlite3.Connection], tuple[Event, ...]]:
-    """The newest *limit* events, newest first: of one service or all, numbered below *before*, of these kinds or all."""
+    """The newest *limit* events, newest first: of one service or all, below number *before*, of these kinds or all."""
     kinds = tuple(what)
     conditions = ["1"]
     values: list[object] = []

@@ -1,7 +1,9 @@
 """Services of a kind that this version cannot run: they are there, stopped, and say so."""
 
+import attrs
+
 from actors.runtime import Actor
-from actors.services.messages import Accepted, ServiceUnavailable
+from actors.services.messages import Accepted, Configured, ServiceUnavailable
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -21,6 +23,11 @@ class IdleService(Actor):
 
     def restart(self) -> Accepted:
         raise ServiceUnavailable(self._settings.id, self._settings.kind)
+
+    def configure(self, settings: ServiceSettings) -> Configured:
+        self._settings = settings
+        self._board.put(attrs.evolve(self._board.cell.value[settings.id], settings=settings))
+        return Configured(restarted=False)
 
     def shut_down(self) -> None:
         """Nothing to do."""

@@ -1,14 +1,14 @@
 """What a service can be told and asked, what is known of it, and the events it causes."""
 
 import enum
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
 import attrs
 
 from actors.runtime import Message
-from actors.settings import ServiceSettings
+from actors.settings import Origin, ServiceSettings
 
 
 class State(enum.Enum):
@@ -145,6 +145,50 @@ class ServiceNotFound(LookupError):
         self.service = service
 
 
+class ServiceIsGroup(ServiceNotFound):
+    """The id is that of several instances, none of which has it."""
+
+    def __init__(self, service: str, instances: Sequence[str]) -> None:
+        super().__init__(service)
+        self.args = (f"{service!r} runs as {', '.join(instances)}; name one of these",)
+        self.instances = tuple(instances)
+
+
+class ServiceExists(Exception):
+    """There is a service of this id already."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"there is a service {service!r} already; change that one or choose another id")
+        self.service = service
+
+
+class ServiceOwned(Exception):
+    """The service was not added at run time: whoever configured it changes it."""
+
+    def __init__(self, service: str, origin: Origin) -> None:
+        super().__init__(f"service {service!r} is of the {origin}; change it there; nothing was done")
+        self.service = service
+        self.origin = origin
+
+
+class ServiceNeeded(Exception):
+    """Other services depend on it."""
+
+    def __init__(self, service: str, by: Sequence[str]) -> None:
+        super().__init__(f"service {service!r} cannot go: {', '.join(by)} depend on it; change those first")
+        self.service = service
+        self.by = tuple(by)
+
+
+class NotApplied(Exception):
+    """What was configured is kept, but the service could not be told; the next reload does it."""
+
+    def __init__(self, service: str, why: str) -> None:
+        super().__init__(f"the configuration of service {service!r} could not be applied: {why}; reload to try again")
+        self.service = service
+        self.why = why
+
+
 class ServiceUnavailable(Exception):
     """This version cannot run services of this kind."""
 
@@ -164,6 +208,42 @@ class Accepted:
     """False: the service already is, or is on its way to, what was asked for."""
 
 
+@attrs.frozen
+class Configured:
+    """A service took its new settings."""
+
+    restarted: bool
+    """It is on its way to a new process, for the one it had was started by the old ones."""
+
+
+@attrs.frozen
+class Reconfigured:
+    """What a new configuration changed, by ids. Services that are in none of these are as they were."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    """Nothing of them is left."""
+    restarted: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """They run on with the new settings."""
+    later: tuple[str, ...] = ()
+    """Of the changed ones, those of which something counts only from their next start on."""
+    failed: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """Why some are still as they were; the next reload tries them again."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether all is as it was."""
+        return not (self.added or self.removed or self.restarted or self.changed or self.failed)
+
+
+@attrs.frozen
+class ServicesConfigured:
+    """There are other services, or other settings of them. Published once for each new configuration."""
+
+    outcome: Reconfigured
+
+
 class ServiceCommands(Protocol):
     """What every service handles, whatever its kind."""
 
@@ -174,6 +254,8 @@ class ServiceCommands(Protocol):
     def restart(self) -> Accepted | Awaitable[Accepted]: ...
 
     def shut_down(self) -> Awaitable[None] | None: ...
+
+    def configure(self, settings: ServiceSettings) -> Configured | Awaitable[Configured]: ...
 
 
 @attrs.frozen
@@ -212,6 +294,20 @@ class ShutDown(Message[ServiceCommands, None]):
 
     def deliver(self, to: ServiceCommands) -> Awaitable[None] | None:
         return to.shut_down()
+
+
+@attrs.frozen
+class Configure(Message[ServiceCommands, Configured]):
+    """Go by other settings of the same id and kind from now on.
+
+    What needs no new process counts at once. A process that was started by settings that are no longer true (see
+    `reload.effect_of`) is restarted, if it is wanted.
+    """
+
+    settings: ServiceSettings
+
+    def deliver(self, to: ServiceCommands) -> Configured | Awaitable[Configured]:
+        return to.configure(self.settings)
 
 
 Board = Mapping[str, ServiceView]

@@ -7,7 +7,7 @@ import attrs
 import trio
 
 from actors.runtime import Actor, Cell
-from actors.services.messages import Accepted, Happened, State, Wanted
+from actors.services.messages import Accepted, Configured, Happened, State, Wanted
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -31,6 +31,10 @@ class PartService(Actor):
 
     def restart(self) -> Accepted:
         return self._command(Wanted.UP)
+
+    def configure(self, settings: ServiceSettings) -> Configured:
+        self._board.put(attrs.evolve(self._board.cell.value[self._id], settings=settings))
+        return Configured(restarted=False)
 
     def shut_down(self) -> None:
         self._become(State.STOPPED, "shut_down")

@@ -13,9 +13,11 @@ import trio
 
 from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, ProcessSpec, Run, RunStatus
-from actors.services.messages import Accepted, Failure, State, Wanted
+from actors.services.messages import Accepted, Configured, Failure, State, Wanted
 from actors.services.record import ServiceRecord
+from actors.services.reload import effect_of, starts_anew
 from actors.services.rules import Action, Event, judge, transition, wanted_after
+from actors.settings import ProcessOptions, ServiceSettings
 
 log = logging.getLogger("actors.services")
 
@@ -49,10 +51,7 @@ class ProcessService(Actor):
         self._logs_dir = logs_dir
         self._random = random
         self._alarm: Timer | None = None
-        options = record.options
-        self._backoff = Backoff(
-            options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds
-        )
+        self._backoff = backoff_of(record.options)
 
     async def on_start(self) -> None:
         self._resume()
@@ -84,6 +83,24 @@ class ProcessService(Actor):
 
     async def restart(self) -> Accepted:
         return await self._command(Event.RESTART)
+
+    async def configure(self, settings: ServiceSettings) -> Configured:
+        await self.look()
+        record = self._record
+        options = settings.process
+        assert options is not None  # noqa: S101 - another kind would be another service
+        effect = effect_of(record.settings, settings)
+        record.configure(settings, options)
+        self._backoff = backoff_of(options)
+        anew = starts_anew(effect, record.view) and not record.shutting_down
+        if anew:
+            record.caused_by = CORRELATION.get()
+            record.commanded_restart = record.view.state in (State.STARTING, State.RUNNING)
+            record.failures.clear()
+            record.attempts = 0
+            await self._happen(Event.RESTART)
+        await self.look()  # by the new settings: what it waits for may be there already
+        return Configured(restarted=anew)
 
     async def shut_down(self) -> None:
         self._record.shutting_down = True
@@ -286,7 +303,7 @@ class ProcessService(Actor):
         options, service = self._record.options, self._record.settings.id
         return ProcessSpec(
             argv=options.command,
-            env=environment(os.environ, options.env, service),
+            env=environment(os.environ, self._record.settings, options),
             cwd=options.cwd,
             log_path=str(self._logs_dir / f"{service}.log"),
             grace=options.stop_grace,
@@ -305,9 +322,17 @@ async def end_unattended(record: ServiceRecord) -> None:
         record.board.tell("stopped", record.settings.id)
 
 
-def environment(ours: Mapping[str, str], added: Mapping[str, str], service: str) -> dict[str, str]:
-    """The whole environment of a service: ours, its own id, and what its settings add."""
-    return {**ours, "HAMSTER_SERVICE": service, **added}
+def environment(ours: Mapping[str, str], settings: ServiceSettings, options: ProcessOptions) -> dict[str, str]:
+    """The whole environment of a service: ours, who it is, and what its settings add."""
+    own = {"HAMSTER_SERVICE": settings.id}
+    if settings.instance is not None:
+        own |= {"HAMSTER_INSTANCE": str(settings.instance), "HAMSTER_INSTANCES": str(options.instances)}
+    return {**ours, **own, **options.env}
+
+
+def backoff_of(options: ProcessOptions) -> Backoff:
+    """How long the waits before its restarts are."""
+    return Backoff(options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds)
 
 
 def lived(status: RunStatus, seconds: float, now: float) -> bool:

@@ -1,13 +1,13 @@
 """What is remembered of a service beside its actor, so that a restarted actor goes on where the last one was."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 import attrs
 
-from actors.runtime import Bus, Cell
+from actors.runtime import Bus, Cell, Changed
 from actors.runtime.specs import RestartIntensity, RestartWindow
 from actors.services.keeper import Phase, Run
 from actors.services.messages import Board, EventType, Failure, ServiceChanged, ServiceEvent, ServiceView
@@ -28,6 +28,22 @@ class BoardWriter:
             return
         self.cell.set(MappingProxyType({**self.cell.value, view.id: view}))
         self._bus.publish(ServiceChanged(old, view))
+
+    def arrange(self, views: Sequence[ServiceView]) -> None:
+        """Have exactly *views* on the board, in this order."""
+        board = {view.id: view for view in views}
+        if list(board.items()) != list(self.cell.value.items()):
+            self.cell.set(MappingProxyType(board))
+
+    async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
+        """The board once *condition* holds for it; waits as long as its caller lets it."""
+        watch = self.cell.subscribe()
+        with watch.changes:
+            board = watch.value
+            while not condition(board):
+                changed = await watch.changes.receive()
+                board = changed.value if isinstance(changed, Changed) else self.cell.value
+        return board
 
     def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:
         """Publish an event about a service, with its present view."""
@@ -73,6 +89,13 @@ class ServiceRecord:
         """Nothing of the last run is left."""
         return self.run is None or self.run.status.phase is Phase.EMPTY
 
+    def configure(self, settings: ServiceSettings, options: ProcessOptions) -> None:
+        """Go by other settings from now on."""
+        if (options.fatal_failures, options.fatal_window) != (self.options.fatal_failures, self.options.fatal_window):
+            self.failures = failure_window(options)
+        self.settings, self.options = settings, options
+        self.change(settings=settings)
+
     def change(self, **changes: object) -> None:
         """Change what the board says of it."""
         view = self.view
@@ -88,5 +111,9 @@ class ServiceRecord:
 
 def new_record(settings: ServiceSettings, options: ProcessOptions, board: BoardWriter) -> ServiceRecord:
     """The record of a service that was never started."""
-    window = RestartWindow(RestartIntensity(options.fatal_failures - 1, options.fatal_window))
-    return ServiceRecord(settings, options, board, window)
+    return ServiceRecord(settings, options, board, failure_window(options))
+
+
+def failure_window(options: ProcessOptions) -> RestartWindow:
+    """Counts failures, and says which is one too many."""
+    return RestartWindow(RestartIntensity(options.fatal_failures - 1, options.fatal_window))

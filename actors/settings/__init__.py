@@ -14,6 +14,7 @@ from actors.settings.alerts import (
     Level,
     MaintenanceWindow,
 )
+from actors.settings.instances import expanded, instance_count, instance_ids, instance_problems, is_group
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
@@ -39,10 +40,13 @@ from actors.settings.service import (
     dependency_problems,
     service_id,
 )
-from actors.settings.system import DATABASE, SystemSettings
+from actors.settings.service_tables import COMMON, ENABLED, read_service, service_table
+from actors.settings.system import DATABASE, SystemSettings, service_problems
 
 __all__ = [
+    "COMMON",
     "DATABASE",
+    "ENABLED",
     "HISTORY_SAMPLES",
     "KINDS",
     "LEVELS",
@@ -84,5 +88,13 @@ __all__ = [
     "SystemSettings",
     "TcpOptions",
     "dependency_problems",
+    "expanded",
+    "instance_count",
+    "instance_ids",
+    "instance_problems",
+    "is_group",
+    "read_service",
     "service_id",
+    "service_problems",
+    "service_table",
 ]

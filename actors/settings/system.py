@@ -1,5 +1,6 @@
 """What the whole system is made from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -7,11 +8,23 @@ import attrs
 from actors import setting_rules as rules
 from actors.setting_rules import RULE, SettingProblem
 from actors.settings.alerts import AlertSettings
+from actors.settings.instances import instance_problems
 from actors.settings.kinds import LOGS
 from actors.settings.metrics import MetricsSettings
 from actors.settings.service import ServiceSettings, dependency_problems
 
 DATABASE = "hamster.db"  # in the data directory; everything that must outlive us but the logs
+
+
+def service_problems(services: Sequence[ServiceSettings]) -> list[SettingProblem]:
+    """What is wrong with *services* together, each being right on its own; paths begin with `services`."""
+    seen: set[str] = set()
+    twice: list[SettingProblem] = []
+    for service in services:
+        if service.id in seen:
+            twice.append(SettingProblem(("services",), service.id, "each id once", "rename one of the two"))
+        seen.add(service.id)
+    return twice or [p.within("services") for p in (*dependency_problems(services), *instance_problems(services))]
 
 
 @attrs.frozen(kw_only=True)
@@ -41,10 +54,4 @@ class SystemSettings:
         rules.require(self, self._conflicts)
 
     def _conflicts(self) -> list[SettingProblem]:
-        seen: set[str] = set()
-        twice: list[SettingProblem] = []
-        for service in self.services:
-            if service.id in seen:
-                twice.append(SettingProblem(("services",), service.id, "each id once", "rename one of the two"))
-            seen.add(service.id)
-        return twice or [p.within("services") for p in dependency_problems(self.services)]
+        return service_problems(self.services)

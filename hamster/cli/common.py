@@ -89,6 +89,17 @@ async def with_client(url: str | None, data_dir: Path | None, work: Callable[[Ha
         ServerUnreachable: It does not answer.
         RequestRefused: It answered with an error.
     """
-    address = url or read_runtime_file(resolve_data_dir(data_dir)).url
-    async with open_client(address) as client:
+    address, token = _server(url, data_dir)
+    async with open_client(address, token=token) as client:
         return await work(client)
+
+
+def _server(url: str | None, data_dir: Path | None) -> tuple[str, str | None]:
+    """Where the server is, and its token: never that of one server for another."""
+    try:
+        runtime = read_runtime_file(resolve_data_dir(data_dir))
+    except (NotRunning, RuntimeFileError):
+        if url is None:
+            raise
+        return url, None
+    return url or runtime.url, runtime.token if url is None or url.rstrip("/") == runtime.url else None

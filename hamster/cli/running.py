@@ -32,6 +32,11 @@ EXPECTED = (BindError, StartupFailed, RuntimeFileError, KeeperUnavailable)
 """Errors that are one sentence for the user, never a traceback."""
 
 
+HANGUP = getattr(signal, "SIGHUP", None)
+"""None on Windows, which has none."""
+SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
+
+
 @attrs.frozen
 class Running:
     """A WatchHamster that was started from the command line."""
@@ -50,6 +55,8 @@ class Orders:
         """Set: end."""
         self.kill: Callable[[], None] | None = None
         """Kills what the services run."""
+        self.reload: trio.Event | None = None
+        """To be set to have the configuration read again; None where a hangup means the end, as of a terminal."""
 
 
 Work = Callable[[Running], Awaitable[int]]
@@ -58,22 +65,30 @@ Work = Callable[[Running], Awaitable[int]]
 def hold_sigterm() -> None:
     """Keep a SIGTERM until there is somebody to take it: by itself it would end us and leave behind what was begun.
 
-    Call it before anything is made; `run_until_told` lets it through.
+    A SIGHUP, too. Call it before anything is made; `run_until_told` lets it through.
     """
     _mask_sigterm(held=True)
 
 
 def _mask_sigterm(*, held: bool) -> None:
     if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, {signal.SIGTERM})
+        how = signal.SIG_BLOCK if held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGTERM, signal.SIGHUP})
 
 
 def run_until_told(
-    config: HamsterConfig, data_dir: Path, work: Work, *, verbose: bool = False, exit_with_parent: bool = False
+    config: HamsterConfig,
+    data_dir: Path,
+    work: Work,
+    *,
+    verbose: bool = False,
+    exit_with_parent: bool = False,
+    reloads: bool = False,
 ) -> NoReturn:
     """Run WatchHamster for *data_dir* until a signal, the parent or *work* ends it; exits the process.
 
-    The first interrupt or SIGTERM shuts down in order, the second kills the services at once, the third exits.
+    The first interrupt or SIGTERM shuts down in order, the second kills the services at once, the third exits. So does
+    a SIGHUP that does not reload, or comes because the terminal is gone.
 
     Args:
         config: What was configured.
@@ -81,6 +96,7 @@ def run_until_told(
         work: Runs beside it; its end ends everything, with its exit code.
         verbose: Show our log on stderr, not only warnings.
         exit_with_parent: End when stdin is closed.
+        reloads: The configuration is read again on command, on SIGHUP and when its file changes.
     """
     with ExitStack() as stack:
         try:
@@ -95,24 +111,34 @@ def run_until_told(
         except OSError as error:
             fail(f"our own log cannot be written: {error}; see the data directory's permissions and the disk")
         console = stack.enter_context(Console(sys.stdout))
-        run(lambda: _serve(config, data_dir, work, console, exit_with_parent=exit_with_parent), expected=EXPECTED)
+        orders = Orders()
+        orders.reload = trio.Event() if reloads else None
+        run(
+            lambda: _serve(config, data_dir, work, console, orders, exit_with_parent=exit_with_parent),
+            expected=EXPECTED,
+        )
 
 
-async def _serve(config: HamsterConfig, data_dir: Path, work: Work, console: Console, *, exit_with_parent: bool) -> int:
+async def _serve(
+    config: HamsterConfig, data_dir: Path, work: Work, console: Console, orders: Orders, *, exit_with_parent: bool
+) -> int:
     for warning in config.warnings:
         log.warning("config.warning %s", warning)
-    orders = Orders()
     code = 0
+    reloaded = config if orders.reload is not None else None
     async with trio.open_nursery() as nursery:
         # First of all: a signal in the middle of the start ends what was started, too.
         await nursery.start(_watch_signals, orders)
         if exit_with_parent:
             nursery.start_soon(_watch_stdin, orders.stop)
         sockets = await bind_sockets(config.server.host, config.server.port)
-        async with open_hamster(config.system(data_dir), config.server, sockets=sockets) as hamster:
+        system = config.system(data_dir)
+        async with open_hamster(system, config.server, sockets=sockets, config=reloaded) as hamster:
             running = Running(hamster, data_dir, console)
             orders.kill = hamster.system.kill_services
-            runtime = RuntimeFile(url=hamster.url, started_at=datetime.now(UTC), version=product_version())
+            nursery.start_soon(_reload_when_told, orders, hamster)
+            token, now = hamster.token.value, datetime.now(UTC)
+            runtime = RuntimeFile(url=hamster.url, token=token, started_at=now, version=product_version())
             with published(data_dir, runtime):
                 _announce(running, config.server.port)
                 code = await _until_stopped(running, work, orders.stop)
@@ -148,14 +174,31 @@ async def _until_stopped(running: Running, work: Work, stop: trio.Event) -> int:
     return code
 
 
+async def _reload_when_told(orders: Orders, hamster: Hamster) -> None:
+    while orders.reload is not None:
+        await orders.reload.wait()
+        orders.reload = trio.Event()  # before the reload: one that is told meanwhile comes after it
+        await hamster.reloader.reload_quietly("SIGHUP")
+
+
+def _reloads(number: int, *, had_terminal: bool) -> bool:
+    """Whether a signal means to read the configuration again: a hangup, unless the terminal we ran in is gone."""
+    return number == HANGUP and not (had_terminal and not os.isatty(0))
+
+
 async def _watch_signals(orders: Orders, *, task_status: trio.TaskStatus[None]) -> None:
     count = 0
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    had_terminal = os.isatty(0)
+    with trio.open_signal_receiver(*SIGNALS) as signals:
         _mask_sigterm(held=False)
         task_status.started()
         async for number in signals:
-            count += 1
             name = signal.Signals(number).name
+            if orders.reload is not None and _reloads(number, had_terminal=had_terminal):
+                log.info("hamster.signal signal=%s next=reload", name)
+                orders.reload.set()
+                continue
+            count += 1
             if count == 1:
                 log.info("hamster.signal signal=%s next=shut_down", name)
                 orders.stop.set()

@@ -41,7 +41,8 @@ def serve(
     hold_sigterm()
     config = configured(config_file, host, port)
     work = _trace if trace else _wait
-    run_until_told(config, resolve_data_dir(data_dir), work, verbose=verbose, exit_with_parent=exit_with_parent)
+    directory = resolve_data_dir(data_dir)
+    run_until_told(config, directory, work, verbose=verbose, exit_with_parent=exit_with_parent, reloads=True)
 
 
 def configured(config_file: Path | None, host: str | None, port: int | None) -> HamsterConfig:
@@ -54,7 +55,7 @@ def configured(config_file: Path | None, host: str | None, port: int | None) -> 
         raise SystemExit(USAGE) from None
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        return attrs.evolve(config, server=attrs.evolve(config.server, **given))
+        return attrs.evolve(config, server=attrs.evolve(config.server, **given), over=given)
     except SettingsError as error:
         fail(str(error), USAGE)
 

@@ -1,19 +1,21 @@
 """`hamster status`, `start`, `stop` and `restart`."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
 import msgspec
 import trio
+from click.core import ParameterSource
 
-from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, fail, run, url_option, with_client
+from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, run, url_option, with_client
 from hamster.cli.tables import client_row, rich_table, show
 from hamster.client import HamsterClient, RequestRefused, ServerUnreachable, Service
 
 DEFAULT_WAIT = 15.0
 """Seconds a command waits for its end: a service has 10 to stop and a second to start."""
+ROLLING_WAIT = 300.0
+"""The same for a rolling restart; the most that can be asked for."""
 
 ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 wait_option = click.option(
@@ -31,16 +33,14 @@ wait_option = click.option(
 @url_option
 @data_dir_option
 def status(ids: tuple[str, ...], as_json: bool, url: str | None, data_dir: Path | None) -> None:
-    """Show the services: all of them, or those named (* and ? match)."""
+    """Show the services: all of them, or those named (* and ? match, tag:NAME has a tag)."""
 
     async def work(client: HamsterClient) -> int:
         if as_json:
-            rows = {str(row.get("id")): row for row in await client.services_json()}
-            shown = [rows[service_id] for service_id in chosen(tuple(rows), ids)]
+            shown = await client.services_json(*ids)
             click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
             return 0
-        services = of_ids(await client.services(), ids)
-        show(rich_table([client_row(service) for service in services]))
+        show(rich_table([client_row(service) for service in await client.services(*ids)]))
         return 0
 
     run(lambda: with_client(url, data_dir, work))
@@ -58,30 +58,49 @@ def _command(action: str, doc: str) -> click.Command:
     return command
 
 
-start = _command("start", "Start services: those named (* and ? match), or all that can run here.")
-stop = _command("stop", "Stop services: those named (* and ? match), or all.")
-restart = _command("restart", "Restart services: those named (* and ? match), or all that can run here.")
+NAMED = "those named (* and ? match, tag:NAME has a tag)"
+
+start = _command("start", f"Start services: {NAMED}, or all that can run here.")
+stop = _command("stop", f"Stop services: {NAMED}, or all.")
 
 
-def chosen(ids: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """Those of *ids* that *patterns* name, in their order; all without patterns. Exits for one that names none."""
-    for pattern in patterns:
-        if not any(fnmatchcase(service_id, pattern) for service_id in ids):
-            fail(f"there is no service {pattern!r}; the services are: {', '.join(ids)}")
-    if not patterns:
-        return list(ids)
-    return [service_id for service_id in ids if any(fnmatchcase(service_id, pattern) for pattern in patterns)]
+@click.command(help=f"Restart services: {NAMED}, or all that can run here.")
+@ids_argument
+@click.option("--rolling", is_flag=True, help="One after another, each only when the one before is ready again.")
+@click.option("--parallel", type=click.IntRange(1, 1000), help="With --rolling: so many at a time; 1 unless given.")
+@wait_option
+@url_option
+@data_dir_option
+@click.pass_context
+def restart(
+    context: click.Context,
+    ids: tuple[str, ...],
+    rolling: bool,
+    parallel: int | None,
+    wait: float,
+    url: str | None,
+    data_dir: Path | None,
+) -> None:
+    if not rolling:
+        if parallel is not None:
+            raise click.UsageError("--parallel is for --rolling; give that, too")
+        run(lambda: with_client(url, data_dir, lambda client: carry_out(client, "restart", ids, wait)))
+    if context.get_parameter_source("wait") is ParameterSource.DEFAULT:
+        wait = ROLLING_WAIT
+    run(lambda: with_client(url, data_dir, lambda client: roll(client, ids or ("*",), parallel or 1, wait)))
 
 
-def of_ids(services: Sequence[Service], patterns: Sequence[str]) -> list[Service]:
-    """Those of *services* that *patterns* name, as `chosen`."""
-    ids = chosen([service.id for service in services], patterns)
-    return [service for service in services if service.id in ids]
+async def roll(client: HamsterClient, targets: Sequence[str], parallel: int, wait: float) -> int:
+    """Restart the targets one after another, each one's services one behind the other; the exit code."""
+    for target in targets:
+        answer = await client.roll(target, parallel=parallel, wait=wait)
+        click.echo(answer.message)
+    return 0
 
 
 async def carry_out(client: HamsterClient, action: str, patterns: Sequence[str], wait: float) -> int:
     """Give the command to all chosen services at the same time and print each answer; the exit code."""
-    services = of_ids(await client.services(), patterns)
+    services = await client.services(*patterns)
     if not patterns:
         services = [service for service in services if service.available]
     code = 0

@@ -4,12 +4,22 @@ Nothing else in the product holds such a sentence. A domain error gets its answe
 """
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import attrs
 import msgspec
 
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
-from actors.services import ServiceNotFound, ServiceUnavailable
+from actors.services import (
+    AlreadyRolling,
+    NotApplied,
+    ServiceExists,
+    ServiceIsGroup,
+    ServiceNeeded,
+    ServiceNotFound,
+    ServiceUnavailable,
+)
+from actors.store import OutcomeUnknown, StoreFull, StoreUnavailable
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -49,6 +59,25 @@ REFUSED_TEXT: Mapping[Refused, str] = {
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
 SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
+SERVICE_IS_GROUP = "서비스를 찾을 수 없습니다: {service} (인스턴스로 실행됩니다: {instances})"
+SERVICE_EXISTS = "같은 ID의 서비스가 이미 있습니다: {service}"
+SERVICE_OF_FILE = "서비스 '{service}'은(는) 설정 파일에서 관리됩니다. {file}에서 변경해 주세요"
+SERVICE_BUILT_IN = "서비스 '{service}'은(는) 기본 제공 서비스입니다. {file}에서 변경해 주세요"
+SERVICE_IS_INSTANCE = "'{service}'은(는) 여러 인스턴스 중 하나입니다. 원래 서비스를 변경해 주세요"
+SERVICE_NEEDED = "서비스 '{service}'에 의존하는 서비스가 있어 삭제할 수 없습니다: {by}"
+NOT_APPLIED = "서비스 '{service}'의 설정은 저장되었지만 아직 적용하지 못했습니다. 설정을 다시 불러와 주세요"
+ID_OF_ADDRESS = "주소의 서비스 ID와 같아야 합니다: {service}"
+ALREADY_ROLLING = "이미 순차 재시작 중인 서비스가 있습니다: {ids}"
+ROLLING_FAILED = "'{target}' 순차 재시작이 '{service}'에서 중단되었습니다: {why}"
+ROLLING_NOT_DONE = "'{target}' 순차 재시작이 {seconds:g}초 안에 끝나지 않았습니다 (완료: {done}/{count})"
+LOCAL_ONLY = "이 요청에는 로컬 토큰이 필요합니다. 데이터 디렉터리의 hamster.run.json에 있는 토큰을 보내 주세요"
+LOCAL_REFUSED = "로컬 토큰이 올바르지 않습니다"
+CONFIG_REFUSED = "설정 파일에 잘못된 값이 있어 아무것도 변경하지 않았습니다: {file}"
+CONFIG_LINE = "{line}번째 줄: {problem}"
+NOTHING_TO_RELOAD = "설정 파일 없이 실행 중이라 다시 불러올 설정이 없습니다"
+STORE_FULL = "디스크가 가득 차서 저장할 수 없습니다"
+STORE_UNAVAILABLE = "데이터베이스를 사용할 수 없습니다. 잠시 후 다시 시도해 주세요"
+OUTCOME_UNKNOWN = "저장이 제시간에 끝나지 않아 결과를 알 수 없습니다. 상태를 확인해 주세요"
 NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
 BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
@@ -100,7 +129,15 @@ class Entry:
 #: Domain errors. The most derived type that matches decides.
 ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
+    Entry(ServiceIsGroup, 404, SERVICE_IS_GROUP),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
+    Entry(ServiceExists, 409, SERVICE_EXISTS),
+    Entry(ServiceNeeded, 409, SERVICE_NEEDED),
+    Entry(NotApplied, 503, NOT_APPLIED),
+    Entry(AlreadyRolling, 409, ALREADY_ROLLING),
+    Entry(StoreFull, 503, STORE_FULL),
+    Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
+    Entry(OutcomeUnknown, 503, OUTCOME_UNKNOWN),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),
     Entry(MailboxFull, 503, STATUS_TEXT[503]),
@@ -136,7 +173,8 @@ class _Attributes(dict[str, object]):
         self._error = error
 
     def __missing__(self, key: str) -> object:
-        return getattr(self._error, key)
+        value: object = getattr(self._error, key)
+        return ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else value
 
 
 def status_text(status: int) -> str:

@@ -9,13 +9,15 @@ import attrs
 import msgspec
 
 from actors.metrics.messages import AlertChanged, Readings, SampleTaken
-from actors.services import ServiceChanged, ServiceEvent, ServiceView
+from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured, ServiceView
 from actors.system import System
 from hamster.http import texts_ko
+from hamster.http.configuration_alerts import refused_alert, rolling_alert
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.service_models import STATUS, service_model
 from hamster.http.times import Stamp
+from hamster.reloading import ConfigurationRefused
 
 EVENT_TYPES = (
     "status_update",
@@ -34,7 +36,15 @@ DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
 
 ALERT_LEVELS = ("info", "warning", "critical")
 
-Event = ServiceChanged | ServiceEvent | SampleTaken | AlertChanged
+Event = (
+    ServiceChanged
+    | ServiceEvent
+    | ServicesConfigured
+    | RollingEnded
+    | ConfigurationRefused
+    | SampleTaken
+    | AlertChanged
+)
 
 
 @attrs.frozen
@@ -86,6 +96,13 @@ class FrameMaker:
                     yield self.status_update(event.new)
             case ServiceEvent():
                 yield self._service_event(event)
+            case ServicesConfigured():
+                yield self.services_update()
+            case RollingEnded():
+                if event.rolling.state == "failed":
+                    yield self.alert(rolling_alert(event))
+            case ConfigurationRefused():
+                yield self.alert(refused_alert(event))
             case SampleTaken():
                 yield self.metrics_update(event.readings)
             case AlertChanged():
@@ -117,6 +134,10 @@ class FrameMaker:
         data: Mapping[str, object] = {} if sample is None else attrs.asdict(metrics_model(sample, self._stamp))
         usage = {service: attrs.asdict(figures) for service, figures in readings.usage.items()}
         return self.frame("metrics_update", {**data, "system_health": readings.health, "services": usage})
+
+    def alert(self, data: Mapping[str, object]) -> Frame:
+        """An `alert` of *data*, which has the contract's keys."""
+        return self.frame("alert", data, alert_level=str(data["level"]))
 
     def _service_event(self, event: ServiceEvent) -> Frame:
         view, failure = event.view, event.failure

@@ -8,9 +8,10 @@ import trio
 
 from actors.metrics.messages import AlertChanged, SampleTaken
 from actors.runtime import Lagged, Subscription
-from actors.services import ServiceChanged, ServiceEvent
+from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
 from actors.system import System
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
+from hamster.reloading import ConfigurationRefused
 
 log = logging.getLogger("hamster.live")
 
@@ -73,7 +74,14 @@ class Hub:
         self._clients: dict[str, Client] = {}
         self._number = 0
         self._events = system.bus.subscribe(
-            ServiceChanged, ServiceEvent, SampleTaken, AlertChanged, capacity=HUB_EVENTS
+            ServiceChanged,
+            ServiceEvent,
+            ServicesConfigured,
+            RollingEnded,
+            ConfigurationRefused,
+            SampleTaken,
+            AlertChanged,
+            capacity=HUB_EVENTS,
         )
 
     @property

@@ -16,12 +16,16 @@ from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.parameters import reading
 from hamster.http.problems import HttpProblem, InvalidRequest
+from hamster.http.rolling import MAX_PARALLEL, roll
 from hamster.http.service_models import ServiceModel, service_model
+from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, each, failure, is_one, several
 from hamster.http.times import Stamp
 
 MAX_WAIT = 300.0
 """Seconds that `?wait=` may ask for."""
 MAX_ACTIONS = 1_000
+
+ERRORS = errors_ko.ErrorTable()
 
 Command = Literal["start", "stop", "restart"]
 
@@ -58,15 +62,6 @@ class Batch:
     actions: list[Action]
 
 
-@attrs.define(slots=False)
-class Result:
-    """What became of one service of a batch."""
-
-    service_id: str
-    success: bool
-    message: str
-
-
 def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
     """Add the routes of `/api/services` to *app*."""
     services = system.services
@@ -75,7 +70,10 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
         return service_model(view, system.metrics.readings.value, stamp)
 
     async def list_services() -> Response:
-        return json_response([model(view) for view in services.board.value.values()])
+        board = services.board.value
+        targets = request.args.getlist("target")
+        chosen = {one for target in targets for one in services.matching(target)} if targets else board
+        return json_response([model(view) for view in board.values() if view.id in chosen])
 
     async def get_service(service_id: str) -> Response:
         return json_response(model(services.view(service_id)))
@@ -105,16 +103,41 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
     app.add_url_rule(f"{base}/<service_id>/restart", "services.restart", restart, methods=["POST"])
 
 
-async def command(services: Services, name: Command, service_id: str) -> Response:
-    """Give a command and answer at once, or, with `?wait=SECONDS`, when it has come to its end."""
+async def command(services: Services, name: Command, target: str) -> Response:
+    """Give a command and answer at once, or, with `?wait=SECONDS`, when it has come to its end.
+
+    An id is answered as the contract says; a group, a tag or a pattern with what became of each. `?rolling=true`
+    restarts them one behind the other, `?parallel=` at a time.
+    """
     with reading(request.args) as query:
         wait = query.number("wait", default=0.0, low=0.0, high=MAX_WAIT)
+        rolling = query.boolean("rolling", default=False) and name == "restart"
+        parallel = query.integer("parallel", default=1, low=1, high=MAX_PARALLEL)
+    if rolling:
+        return json_response(await roll(services, target, parallel, wait))
+    if is_one(services, target):
+        return json_response({"message": await carry_out(services, name, target, wait), "service_id": target})
+
+    async def one(service_id: str) -> Result:
+        try:
+            return Result(service_id, success=True, message=await carry_out(services, name, service_id, wait))
+        except HttpProblem as error:
+            return failure(service_id, error)
+        except (ServiceNotFound, ServiceUnavailable, ActorError) as error:
+            return Result(service_id, success=False, message=refusal(service_id, error))
+
+    results = await each(services.matching(target), one)
+    return json_response(several(target, (SEVERAL_REACHED if wait > 0 else SEVERAL)[name], results))
+
+
+async def carry_out(services: Services, name: Command, service_id: str, wait: float) -> str:
+    """Give a command to one service; what the answer says. Raises as `give` and, with *wait*, `reach`."""
     accepted = await give(services, name, service_id)
     message = sentence(name, service_id, accepted)
-    if wait > 0:
-        await reach(services, name, service_id, wait)
-        message = REACHED[name].format(service=service_id) if accepted.changed else message
-    return json_response({"message": message, "service_id": service_id})
+    if wait <= 0:
+        return message
+    await reach(services, name, service_id, wait)
+    return REACHED[name].format(service=service_id) if accepted.changed else message
 
 
 def give(services: Services, name: Command, service_id: str) -> Awaitable[Accepted]:
@@ -179,9 +202,12 @@ async def run_action(services: Services, name: Command, service_id: str) -> Resu
     """One command of a batch: what went wrong is its result."""
     try:
         accepted = await give(services, name, service_id)
-    except ServiceUnavailable as error:
-        text = errors_ko.SERVICE_UNAVAILABLE.format(service=error.service, kind=error.kind)
-        return Result(service_id, success=False, message=text)
-    except ActorError:
-        return Result(service_id, success=False, message=errors_ko.BUSY.format(service=service_id))
+    except (ServiceNotFound, ServiceUnavailable, ActorError) as error:
+        return Result(service_id, success=False, message=refusal(service_id, error))
     return Result(service_id, success=True, message=sentence(name, service_id, accepted))
+
+
+def refusal(service_id: str, error: Exception) -> str:
+    """What the result of one of several says of *error*."""
+    found = None if isinstance(error, ActorError) else ERRORS.find(error)
+    return errors_ko.BUSY.format(service=service_id) if found is None else found[1]

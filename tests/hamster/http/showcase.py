@@ -7,6 +7,7 @@ from actors import ProcessOptions, ServiceSettings, System, SystemSettings
 from actors.metrics.messages import MetricsQuestions, Readings
 from actors.runtime import Bus, Cell, Ref, Supervisor
 from actors.services import Services, ServiceView
+from actors.services.history import History
 from actors.services.keeper import Keeper
 from actors.store import Store
 from actors.system import Metrics
@@ -29,7 +30,8 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
     bus = Bus()
     metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None))
     nobody = cast("Supervisor", None), cast("Keeper", None), cast("Store", None)
-    return System(settings, bus, *nobody, Services(services, bus), metrics)
+    history = cast("History", None)
+    return System(settings, bus, *nobody, Services(services, bus), metrics, history)
 
 
 def hub_of(system: System) -> Hub:

@@ -102,7 +102,7 @@ class Moving:
 
     def to(self, **values: object) -> None:
         """The service is there now."""
-        writer = self.services._writer  # pyright: ignore[reportPrivateUsage] - in the place of the actors
+        writer = self.services._roster.writer  # pyright: ignore[reportPrivateUsage] - in the place of the actors
         writer.put(attrs.evolve(self.services.view("one"), **values))
 
 
@@ -170,7 +170,7 @@ async def test_a_batch_keeps_the_order_of_its_actions_and_of_the_services_within
 
         return take
 
-    refs = services._refs  # pyright: ignore[reportPrivateUsage] - in the place of the actors
+    refs = services._roster.refs  # pyright: ignore[reportPrivateUsage] - in the place of the actors
     refs.update(dict.fromkeys(services.board.value))  # pyright: ignore[reportArgumentType, reportCallIssue] - never used
     for name in ("start", "stop"):
         monkeypatch.setattr(services, name, taking(name))

@@ -1,0 +1,148 @@
+"""Another configuration while it runs: read again, compared, carried out; or refused as a whole, said where."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import attrs
+import trio
+
+from actors.runtime import Bus
+from actors.services import Reconfigured, Services
+from actors.setting_rules import SettingsError
+from hamster.config import ConfigError, HamsterConfig, Problem, default_source, load_config
+from hamster.config_file import placed
+
+log = logging.getLogger("hamster")
+
+SECTIONS_APPLIED = frozenset({"services", "source", "warnings", "over"})
+"""Fields of a configuration that need no restart of ours: they are applied, or are no settings."""
+
+
+@attrs.frozen
+class Reloaded:
+    """What a reload came to."""
+
+    source: Path
+    services: Reconfigured
+    needs_restart: tuple[str, ...]
+    """Keys such as `server.port` that differ from what we run by: they count once WatchHamster is restarted."""
+    warnings: tuple[Problem, ...] = ()
+
+
+@attrs.frozen
+class ConfigurationRefused:
+    """A configuration file could not be used, and nothing was changed."""
+
+    source: Path
+    problems: tuple[Problem, ...]
+    at: datetime
+
+
+class NothingToReload(Exception):
+    """It runs without a configuration file."""
+
+    def __init__(self) -> None:
+        super().__init__("WatchHamster runs without a configuration file; there is nothing to read again")
+
+
+class Reloader:
+    """Reads the configuration again. One reload at a time; none touches anything when the file is wrong."""
+
+    def __init__(self, config: HamsterConfig | None, services: Services, bus: Bus) -> None:
+        """*config* is what we run by; None: there is no file, nor will there be."""
+        self._config = config
+        self._services = services
+        self._bus = bus
+        self._one_at_a_time = trio.Lock()
+
+    @property
+    def source(self) -> Path | None:
+        """The file that is read; None while there is none."""
+        return None if self._config is None else self._config.source or default_source()
+
+    @property
+    def watched(self) -> Path | None:
+        """The file whose change reloads, if that is configured."""
+        config = self._config
+        return config.source if config is not None and config.server.watch_config else None
+
+    async def reload(self, why: str) -> Reloaded:
+        """Read the file again and make the services what it says; only what would be another process is restarted.
+
+        Takes as long as what goes takes to stop.
+
+        Args:
+            why: For the log: who wanted it.
+
+        Raises:
+            NothingToReload: There is no file.
+            ConfigError: It cannot be used, with every mistake in it. Nothing was changed; it is logged and told.
+        """
+        async with self._one_at_a_time:
+            source = self.source
+            if self._config is None or source is None:
+                log.warning("config.nothing_to_reload why=%r", why)
+                raise NothingToReload
+            try:
+                new = await trio.to_thread.run_sync(load_config, source)
+                outcome = await self._apply(new)
+            except ConfigError as error:
+                self._refused(source, error)
+                raise
+            return self._applied(self._config, new, source, outcome, why)
+
+    async def reload_quietly(self, why: str) -> None:
+        """`reload` for whoever cannot be answered: what is to be said is in the log and on the bus."""
+        try:
+            await self.reload(why)
+        except (ConfigError, NothingToReload):
+            return
+
+    async def _apply(self, new: HamsterConfig) -> Reconfigured:
+        try:
+            return await self._services.reconfigure(new.services)
+        except SettingsError as error:
+            # Right by itself, at odds with what was added at run time.
+            assert new.source is not None  # noqa: S101 - it was just read
+            raise ConfigError(await trio.to_thread.run_sync(placed, new.source, error.problems)) from None
+
+    def _applied(
+        self, running: HamsterConfig, new: HamsterConfig, source: Path, outcome: Reconfigured, why: str
+    ) -> Reloaded:
+        needs_restart = different_keys(running, attrs.evolve(new, server=attrs.evolve(new.server, **running.over)))
+        for warning in new.warnings:
+            log.warning("config.warning %s", warning)
+        log.info(
+            "config.reloaded source=%s why=%r added=%s removed=%s restarted=%s changed=%s failed=%s needs_restart=%s",
+            *(source, why, *(",".join(ids) or "none" for ids in _ids(outcome)), ",".join(needs_restart) or "none"),
+        )
+        return Reloaded(source, outcome, needs_restart, new.warnings)
+
+    def _refused(self, source: Path, error: ConfigError) -> None:
+        for problem in error.problems:
+            log.error("config.refused %s", problem)
+        log.error("config.refused source=%s mistakes=%d next=run_on_unchanged", source, len(error.problems))
+        self._bus.publish(ConfigurationRefused(source, error.problems, datetime.now(UTC)))
+
+
+def _ids(outcome: Reconfigured) -> tuple[tuple[str, ...], ...]:
+    return (outcome.added, outcome.removed, outcome.restarted, outcome.changed, tuple(outcome.failed))
+
+
+def different_keys(running: HamsterConfig, new: HamsterConfig) -> tuple[str, ...]:
+    """The keys beside the services that *new* has otherwise than *running*, as `section.key`, in order."""
+    found: list[str] = []
+    for section in attrs.fields(HamsterConfig):
+        if section.name in SECTIONS_APPLIED:
+            continue
+        old_part = cast("attrs.AttrsInstance", getattr(running, section.name))
+        new_part = cast("attrs.AttrsInstance", getattr(new, section.name))
+        found += [f"{section.name}.{key}" for key in _different(old_part, new_part)]
+    return tuple(found)
+
+
+def _different(old: attrs.AttrsInstance, new: attrs.AttrsInstance) -> list[str]:
+    keys = [field.name for field in attrs.fields(type(old))]
+    return [key for key in keys if getattr(old, key) != getattr(new, key)]
