@@ -13,7 +13,7 @@ from actors.settings import SystemSettings
 from actors.system import System, open_system
 from hamster.config import HamsterConfig
 from hamster.config_watch import watch_if_configured
-from hamster.http import actors, metrics, reloading, rolling, service_changes, services, ws
+from hamster.http import actors, metrics, reloading, rolling, service_changes, service_history, services, ws
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
@@ -97,6 +97,7 @@ async def _open_hamster(
                 partial(service_changes.register, system=running, stamp=stamp, token=token, reloader=reloader),
                 partial(rolling.register, system=running),
                 partial(reloading.register, reloader=reloader, token=token),
+                partial(service_history.register, system=running, stamp=stamp),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),

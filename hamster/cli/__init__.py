@@ -18,6 +18,7 @@ COMMANDS = {
     "reload": ("reload", "Read the configuration again, or have services do so with theirs."),
     "add": ("adding", "Add a service, or change one that was added."),
     "remove": ("adding", "Remove a service that was added."),
+    "events": ("events", "Show what happened to the services."),
     "watch": ("watch", "Print what happens, the moment it happens."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),

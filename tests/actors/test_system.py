@@ -118,6 +118,8 @@ async def test_the_tree_names_every_actor_with_its_state(yard: Yard) -> None:
             ("system", "supervisor"),
             ("system/webhooks", "supervisor"),
             ("system/webhooks/outbox", "actor"),
+            ("system/history", "supervisor"),
+            ("system/history/recorder", "actor"),
             ("system/metrics", "supervisor"),
             ("system/metrics/sampler", "actor"),
             ("system/services", "supervisor"),
