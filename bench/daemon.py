@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +56,14 @@ class Daemon(Protocol):
         """Have all services stopped; returns when it says that they are."""
         ...
 
+    def status(self) -> int:
+        """Ask it for the full status of all services, over the way that its clients take; how many run.
+
+        Raises:
+            Absent: There is no such way.
+        """
+        ...
+
     def log(self, service: str) -> Path:
         """The file with the output of *service*."""
         ...
@@ -80,13 +88,16 @@ def end(process: "subprocess.Popen[str]") -> None:
             process.stdout.close()
 
 
-def popen(argv: Sequence[str], directory: Path, *, talk: bool) -> "subprocess.Popen[str]":
+def popen(
+    argv: Sequence[str], directory: Path, *, talk: bool, env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
     """Run a supervisor from the project's root, its errors in `stderr` of *directory*.
 
     Args:
         argv: The command.
         directory: Of its plan.
         talk: With pipes for stdin and stdout.
+        env: Added to our environment.
     """
     pipe = subprocess.PIPE if talk else subprocess.DEVNULL
     with (directory / "stderr").open("ab") as errors:
@@ -97,7 +108,7 @@ def popen(argv: Sequence[str], directory: Path, *, talk: bool) -> "subprocess.Po
             stderr=errors,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         )
 
 

@@ -17,7 +17,7 @@ from bench.question import Figure
 FORMAT = 1
 """Raised when the shape of the results changes."""
 
-PACKAGES = ("watchhamster", "trio", "attrs", "outcome", "psutil", "pykka", "supervisor")
+PACKAGES = ("watchhamster", "trio", "attrs", "outcome", "psutil", "pykka", "supervisor", "circus")
 RESULTS = Path(__file__).parent / "results"
 
 

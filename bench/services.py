@@ -6,40 +6,36 @@ as soon as it is executed, and is gone when it is no longer in /proc. Another pe
 """
 
 import os
-import shlex
 import signal
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import attrs
-
-from bench.daemon import LAUNCH_SECONDS, Daemon, Launch, Plan, Service
+from bench.daemon import LAUNCH_SECONDS, Daemon, Launch
 from bench.hosted import hosted, product
+from bench.peers import pm2 as pm2_peer
+from bench.peers.circus import circus
+from bench.peers.pm2 import pm2
 from bench.peers.supervisord import supervisord
 from bench.processes import (
     MIB,
     POLL_SECONDS,
-    Arrivals,
     TooSlow,
     alive,
     cpu_seconds,
     helpers,
-    need_linux,
     rss,
     until_gone,
     uss,
 )
 from bench.question import Better, Figure, Question, Reading, Side, Target
+from bench.workshop import Workshop, workshop
 
 OURS: Launch = hosted("bench.host")
 FLOOR = ("plain Popen", hosted("bench.peers.plain_host"))
-PEERS: tuple[tuple[str, Launch], ...] = (("supervisord", supervisord),)
+PEERS: tuple[tuple[str, Launch], ...] = (("supervisord", supervisord), ("circus", circus), ("PM2", pm2))
 
 SETTLE_SECONDS = 1.0
 """Between the start of everything and what is measured of a supervisor that is left alone."""
@@ -47,6 +43,10 @@ SETTLE_SECONDS = 1.0
 IDLE_SERVICES = 50
 ORPHAN_SECONDS = 2.0
 """After the supervisor was killed: as long as any guard of its children needs."""
+
+STATUS_SERVICES = 100
+STATUS_PATIENCE = 10.0
+"""For a supervisor to say of all services that they run, which it may do later than they do."""
 
 SLOW_SECONDS = 0.5
 FLOOD_SERVICES = 4
@@ -79,52 +79,6 @@ while left:
 while True:
     signal.pause()
 """
-
-
-@attrs.frozen
-class Workshop:
-    """A folder, and the pipe over which the services in it arrive."""
-
-    directory: Path
-    arrivals: Arrivals
-
-    def python(self, name: str, script: str, *, restart: bool = True) -> Service:
-        """A service in Python that does *script* with `arrive()`, `os`, `signal` and `time` at hand."""
-        arrive = f"def arrive(): open({str(self.arrivals.path)!r}, 'w').write(f'{name} {{os.getpid()}}\\n')"
-        file = self.directory / f"{name}.py"
-        file.write_text(f"import os, signal, time\n{arrive}\n{script}", encoding="utf-8")
-        return Service(name, (sys.executable, "-I", "-S", str(file)), restart=restart)
-
-    def plan(self, services: "list[Service]", *, autostart: bool = True) -> Plan:
-        """A plan with *services* in this folder."""
-        return Plan(self.directory, tuple(services), autostart=autostart)
-
-    def sleepers(self, count: int) -> Plan:
-        """Services that arrive, sleep, and end at once when told to: a shell that executes nothing more."""
-        pipe, never = (shlex.quote(str(path)) for path in (self.arrivals.path, self.arrivals.never))
-        return self.plan(
-            [
-                Service(f"sleeper-{number}", ("/bin/sh", "-c", f"echo sleeper-{number} $$ > {pipe}; read x < {never}"))
-                for number in range(count)
-            ]
-        )
-
-
-@contextmanager
-def workshop() -> Generator[Workshop, None, None]:
-    """A workshop; nothing is left of it afterwards.
-
-    Raises:
-        Absent: This is not Linux.
-    """
-    need_linux()
-    # Not in the folder of tests or results: a Unix socket's path has room for about a hundred bytes.
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        arrivals = Arrivals(Path(name) / "arrivals")
-        try:
-            yield Workshop(Path(name), arrivals)
-        finally:
-            arrivals.close()
 
 
 # -- what is measured
@@ -258,6 +212,24 @@ def _size(logs: "list[Path]") -> int:
     return sum(log.stat().st_size for log in logs if log.exists())
 
 
+def status(launch: Launch, count: int) -> Reading:
+    """Milliseconds to be told the status of 100 services, *count* times: p50 and p99. PM2's is measured at the end of
+    a pipe to its client, which costs it some hundredth of that."""
+    with workshop() as shop, launch(shop.sleepers(STATUS_SERVICES)) as daemon:
+        shop.arrivals.wait(STATUS_SERVICES)
+        give_up = time.monotonic() + STATUS_PATIENCE
+        while (running := daemon.status()) < STATUS_SERVICES:
+            if time.monotonic() > give_up:
+                raise AssertionError(f"only {running} of {STATUS_SERVICES} are said to run although all do")
+            time.sleep(POLL_SECONDS)
+        found: list[float] = []
+        for _ in range(count):
+            begun = time.perf_counter()
+            daemon.status()
+            found.append((time.perf_counter() - begun) * 1000)
+    return {"p50": statistics.median(found), "p99": statistics.quantiles(found, n=100, method="inclusive")[98]}
+
+
 def orphans(launch: Launch, count: int) -> Reading:
     """How many of *count* services run two seconds after SIGKILL of the supervisor; they are killed afterwards."""
     with workshop() as shop, launch(shop.sleepers(count)) as daemon:
@@ -283,8 +255,14 @@ def _question(
     peers: tuple[tuple[str, Launch], ...] = (*PEERS, FLOOR),
     rounds: int = 3,
 ) -> Question:
-    sides = [Side(side, partial(measure, launch)) for side, launch in (ours, *peers)]
+    sides = [Side(side, partial(_measured, measure, launch)) for side, launch in (ours, *peers)]
     return Question(name, text, figures, sides[0], tuple(sides[1:]), size, quick, rounds=rounds, quick_rounds=1)
+
+
+def _measured(measure: MeasureOf, launch: Launch, size: int) -> Reading:
+    if launch is pm2:
+        pm2_peer.install()  # before any clock runs
+    return measure(launch, size)
 
 
 def _lower(name: str, unit: str, target: float | None = None) -> Figure:
@@ -319,7 +297,7 @@ QUESTIONS: tuple[Question, ...] = (
         (_lower("", "s", 0.7),),
         slow_stop,
         size=20,
-        quick=5,
+        quick=20,
     ),
     _question(
         "idle",
@@ -336,6 +314,16 @@ QUESTIONS: tuple[Question, ...] = (
         ours=("hamster serve", product),
         peers=PEERS,
         rounds=2,
+    ),
+    _question(
+        "status",
+        "the status of 100 services",
+        (_lower("p50", "ms", 5.0), _lower("p99", "ms", 15.0)),
+        status,
+        size=300,
+        quick=100,
+        ours=("hamster serve", product),
+        peers=PEERS,
     ),
     _question(
         "crash_output",

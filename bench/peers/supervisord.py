@@ -10,6 +10,7 @@ import xmlrpc.client
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import attrs
 
@@ -60,9 +61,11 @@ def supervisord(plan: Plan) -> Generator[Daemon, None, None]:
     process = popen(
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)], plan.directory, talk=False
     )
+    transport = _UnixTransport(plan.directory / "socket")
     try:
-        yield Supervisord(process.pid, plan.directory)
+        yield Supervisord(process.pid, plan.directory, transport)
     finally:
+        transport.close()
         # Told to end, it stops one program after the other, some in a second. Whoever is left is killed by the pids.
         process.kill()
         process.wait()
@@ -89,6 +92,7 @@ class Supervisord:
 
     pid: int
     directory: Path
+    transport: "_UnixTransport"
 
     def start_all(self) -> None:
         self._call("supervisor.startAllProcesses", wait=False)
@@ -96,22 +100,29 @@ class Supervisord:
     def stop_all(self) -> None:
         self._call("supervisor.stopAllProcesses", wait=True)
 
+    def status(self) -> int:
+        found = self._request("supervisor.getAllProcessInfo", ())
+        return sum(each["statename"] == "RUNNING" for each in found)
+
     def log(self, service: str) -> Path:
         return self.directory / f"{service}.log"
 
     def _call(self, method: str, *, wait: bool) -> None:
-        transport = _UnixTransport(self.directory / "socket")
-        body = xmlrpc.client.dumps((wait,), method)
+        self._request(method, (wait,))
+
+    def _request(self, method: str, arguments: tuple[bool, ...]) -> list[dict[str, Any]]:
+        body = xmlrpc.client.dumps(arguments, method)
         give_up = time.monotonic() + LAUNCH_SECONDS
         while True:
             try:
-                transport.request("localhost", "/RPC2", body.encode())
+                # The transport keeps its connection for the next request.
+                answer = self.transport.request("localhost", "/RPC2", body.encode())
             except (FileNotFoundError, ConnectionRefusedError):
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(POLL_SECONDS)
             else:
-                return
+                return cast("tuple[list[dict[str, Any]]]", answer)[0]
 
 
 class _UnixTransport(xmlrpc.client.Transport):

@@ -8,7 +8,7 @@ import pytest
 from bench import actors
 from bench.counting import Add, AddLater
 from bench.daemon import Plan, Service
-from bench.peers import asyncio_peer, pykka_peer, trio_peer
+from bench.peers import asyncio_peer, circus, pm2, pykka_peer, trio_peer
 from bench.peers.supervisord import configuration, supervisord
 from bench.question import Absent, Measure
 
@@ -44,6 +44,72 @@ def test_supervisord_is_absent_where_it_is_not_installed(monkeypatch: pytest.Mon
 def test_a_percent_sign_reaches_the_command_of_supervisord_as_it_is(tmp_path: Path) -> None:
     text = configuration(Plan(tmp_path, (Service("date", ("date", "+%s and more")),)))
     assert "command=date '+%%s and more'" in text
+
+
+def test_circus_is_absent_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def nothing(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)
+    with pytest.raises(Absent, match="circus is not installed"), circus.circus(Plan(tmp_path, ())):
+        pass
+
+
+def test_circus_is_told_each_service_with_its_log(tmp_path: Path) -> None:
+    text = circus.configuration(Plan(tmp_path, (Service("once", ("sh", "-c", "echo $$"), restart=False),)))
+    assert "[watcher:once]\ncmd = sh -c 'echo $$'\n" in text
+    assert "respawn = False" in text
+    assert f"stdout_stream.filename = {tmp_path}/once.log" in text
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A directory that is the whole PATH, and a cache of its own."""
+    found = tmp_path / "tools"
+    found.mkdir()
+    monkeypatch.setenv("PATH", str(found))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return found
+
+
+def tool(directory: Path, name: str, script: str) -> None:
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_pm2_is_absent_where_there_is_no_node(tools: Path) -> None:
+    tool(tools, "npm", "exit 0")
+    with pytest.raises(Absent, match=r"there is no node$"):
+        pm2.install()
+
+
+def test_pm2_is_absent_where_npm_cannot_install_it(tools: Path) -> None:
+    tool(tools, "node", "exit 0")
+    tool(tools, "npm", "echo 'no network' >&2; exit 1")
+    with pytest.raises(Absent, match=rf"could not install pm2@{pm2.VERSION}: no network"):
+        pm2.install()
+
+
+def test_pm2_is_installed_once_and_in_its_exact_version(tools: Path) -> None:
+    package = pm2.home() / "node_modules" / "pm2"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text('{"version": "0.0.1"}')
+    tool(tools, "node", "exit 1")
+    tool(
+        tools,
+        "npm",
+        f'for word; do last=$word; done; echo "{{\\"version\\": \\"${{last#pm2@}}\\"}}" > {package}/package.json',
+    )
+    assert pm2.install() == package
+    tool(tools, "npm", "exit 1")
+    assert pm2.install() == package
+
+
+def test_pm2_is_told_to_restart_what_crashes_at_once_and_without_end(tmp_path: Path) -> None:
+    (told,) = pm2.applications(Plan(tmp_path, (Service("one", ("sh", "-c", "exit")),)))
+    assert (told["script"], told["args"], told["interpreter"]) == ("sh", ["-c", "exit"], "none")
+    assert (told["autorestart"], told["restart_delay"]) == (True, 0)
 
 
 @pytest.mark.parametrize(

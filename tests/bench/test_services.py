@@ -1,11 +1,13 @@
 import sys
+import time
 
 import pytest
 
 from bench.daemon import Launch
 from bench.hosted import product
-from bench.processes import alive
-from bench.services import FLOOR, OURS, crash_output, flood, idle, life, orphans, restart, slow_stop, workshop
+from bench.processes import POLL_SECONDS, alive
+from bench.services import FLOOR, OURS, crash_output, flood, idle, life, orphans, restart, slow_stop
+from bench.workshop import workshop
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,3 +63,12 @@ def test_nothing_that_arrived_is_left_when_the_workshop_is_closed() -> None:
         directory = shop.directory
     assert not any(alive(pid) for pid in {*pids.values(), *more.values()})
     assert not directory.exists()
+
+
+def test_the_product_tells_its_status_over_http() -> None:
+    with workshop() as shop, product(shop.sleepers(2)) as daemon:
+        shop.arrivals.wait(2)
+        give_up = time.monotonic() + 20
+        while daemon.status() < 2:
+            assert time.monotonic() < give_up
+            time.sleep(POLL_SECONDS)

@@ -66,6 +66,11 @@ class Keeper:
         return MappingProxyType(self._runs)
 
     @property
+    def spares(self) -> int:
+        """How many holders have no run, and wait a moment for the next one."""
+        return len(self._spares)
+
+    @property
     def pid(self) -> int | None:
         """Of the keeper process; None before the first start and after a loss."""
         return None if self._link is None or self._link.gone.is_set() else self._link.pid

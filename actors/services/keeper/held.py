@@ -141,6 +141,8 @@ class Held:
 
     def reap(self) -> None:
         """Take in whoever ended. Without children left, the run is over."""
+        if self._notices is not None:
+            self._notices.receive(os.getpid())  # nobody can be told from others once it is reaped
         while not self.over:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

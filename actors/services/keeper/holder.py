@@ -113,7 +113,8 @@ class Holder:
             # Before it is told: whoever hears of it may start the next run.
             self._run = None
             self._expect(trio.current_time() + SPARE_BOUND)
-            self._spares.append(self)
+            if not frame[1]:
+                self._spares.append(self)
         run.take(frame)
 
     async def _receive(self) -> bytes:

@@ -81,10 +81,10 @@ class Holder:
             for fd, _ in self._poll.poll(self._patience()):
                 if handler := self._handlers.get(fd):
                     handler()
-            if self._held is not None:
+            if self._held is not None and not self._held.over:
                 self._held.tick()
-                if self._held.over:
-                    self._held = None
+            if self._held is not None and self._held.over:
+                self._held = None  # it has said its last word
             self._flush()
         return _ABANDONED if self._abandoned else _NOTHING_LEFT
 

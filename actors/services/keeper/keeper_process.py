@@ -88,11 +88,11 @@ class KeeperProcess:
             ready = self._poll.poll(ORPHAN_ROUND if self._dead else None)
             self._waking.take()
             self._reap()
-            if self._dead:
-                self._end_orphans()
-            self._flush()
             if any(fd == self._control.fileno() for fd, _ in ready) and not self._serve():
                 break
+            if self._dead:
+                self._end_orphans()
+            self._flush()  # last: what any of the others has to tell
         self._end_everything()
         return 0
 
@@ -156,7 +156,7 @@ class KeeperProcess:
         """No holder could be forked: say so in its place."""
         message = f"cannot fork: {error.strerror}; look at the machine's limits"
         try:
-            os.write(conn, wire.frame(wire.FAILED, error.errno or 0, 1, message.encode()) + wire.frame(wire.EMPTY))
+            os.write(conn, wire.frame(wire.FAILED, error.errno or 0, 1, message.encode()) + wire.frame(wire.EMPTY, 1))
         except OSError:
             self._outbox.append(CONTROL.pack(DIED, number, 0))
 

@@ -127,7 +127,7 @@ class Run:
     @property
     def unsent_bytes(self) -> int:
         """Of the spec and of commands, what the holder did not take yet. Bounded; see `commands_dropped`."""
-        return self._holder.unsent_bytes
+        return 0 if self.status.phase is Phase.EMPTY else self._holder.unsent_bytes
 
     def stop(self, *, signal: int, grace: float) -> None:
         """Ask it to end: *signal* to its process group, and SIGKILL to all of it after *grace* seconds.
@@ -138,13 +138,13 @@ class Run:
         if not (math.isfinite(grace) and grace >= 0):
             raise ValueError(f"grace is {grace!r}; expected seconds, 0 or more")
         number = _checked(signal)
-        if self._command(wire.STOP, number, int(min(grace, LONGEST_GRACE) * wire.MICROSECONDS)):
-            self._holder.expect_end_within(grace)
+        self._command(wire.STOP, number, int(min(grace, LONGEST_GRACE) * wire.MICROSECONDS))
+        self._expect_end_within(grace)
 
     def kill(self) -> None:
         """End all of it at once."""
         self._command(wire.KILL)
-        self._holder.expect_end_within(0.0)
+        self._expect_end_within(0.0)
 
     def signal(self, number: int) -> None:
         """Send a signal to the main process alone."""
@@ -238,6 +238,11 @@ class Run:
             self.commands_dropped += 1
             return False
         return True
+
+    def _expect_end_within(self, grace: float) -> None:
+        """Also of a holder that did not take the command. After the end, it is another run's."""
+        if self.status.phase is not Phase.EMPTY:
+            self._holder.expect_end_within(grace)
 
     def _change(self, status: RunStatus) -> None:
         self.status = status

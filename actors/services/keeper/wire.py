@@ -76,7 +76,7 @@ EXITED = 18  # the exit code, the signal
 OUTPUT = 19  # bytes lost, rotations, and why the log cannot be written
 INPUT_TAKEN = 20  # bytes that stdin took since the start, 1 when it takes no more
 NOTICE = 21  # what the service said of itself, see below, and its status
-EMPTY = 22
+EMPTY = 22  # 1 when there will be no other run
 
 # Bits of the first number of a notice; STATUS says that the status is new.
 READY, STATUS, WATCHDOG, RELOADING, STOPPING = 1, 2, 4, 8, 16

@@ -10,7 +10,7 @@ import trio
 
 from actors.services.keeper import Phase, ProcessSpec, open_keeper
 
-from .workshop import PATIENCE, Workshop, ignore, until
+from .workshop import PATIENCE, Workshop, finished, ignore, until
 
 # Says what it is told to on stdin, one message a line with ; for the line ends in it.
 SPEAKER = """
@@ -106,6 +106,17 @@ print(os.read(read, 1))
             status = await run.wait()
     assert status.ready_at is not None
     assert workshop.log == b"b''\n"
+
+
+async def test_the_last_word_before_the_end_is_heard(workshop: Workshop) -> None:
+    last = "import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
+    last += "s.sendto(b'STATUS=out of paper', '\\0' + os.environ['NOTIFY_SOCKET'][1:]); os._exit(3)"
+    spec = attrs.evolve(workshop.spec(sys.executable, "-I", "-S", "-c", last), notify=True)
+    with trio.fail_after(PATIENCE):
+        async with open_keeper() as keeper:
+            for _ in range(5):
+                status = await finished(keeper, "one", spec)
+                assert (status.status_text, status.exit_code) == ("out of paper", 3)
 
 
 @pytest.mark.slow
