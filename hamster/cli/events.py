@@ -29,7 +29,7 @@ COLUMNS = ("TIME", "ID", "WHAT", "WAS", "BECAME", "REASON", "DETAIL")
 def events(
     service_id: str | None, limit: int, what: str | None, as_json: bool, url: str | None, data_dir: Path | None
 ) -> None:
-    """Show what happened to a service, or to all of them, the newest last."""
+    """Show what happened to the services: to all of them, or to the one named, the newest last."""
 
     async def work(client: HamsterClient) -> int:
         found = await client.service_events(service_id, limit=limit, what=what)

@@ -41,7 +41,7 @@ class Desk:
     async def events(self, *, service: str | None = "web", limit: int = 100) -> list[Event]:
         """What is written down, once all of it is."""
         self.history.take_down()
-        await self.store.settle()
+        await self.store.write_in_turn(lambda _: None)
         return list(await self.history.events(service, limit=limit))
 
     def pass_time(self, seconds: float) -> None:
@@ -52,7 +52,7 @@ class Desk:
     async def percent(self) -> float | None:
         """Of the last 24 hours."""
         self.history.take_down()
-        await self.store.settle()
+        await self.store.write_in_turn(lambda _: None)
         return (await self.history.uptime(self.board.value["web"]))["24h"].percent
 
 
@@ -134,7 +134,7 @@ async def test_signs_of_life_say_until_when_it_was_watched(tmp_path: Path, monke
         return connection.execute("SELECT alive FROM service_lives").fetchone()[0]
 
     async with a_desk(tmp_path) as desk:
-        await desk.store.settle()
+        await desk.store.write_in_turn(lambda _: None)
         first = await desk.store.read(alive)
         with trio.fail_after(PATIENCE):
             while await desk.store.read(alive) <= first:  # noqa: ASYNC110 - the store tells nobody
@@ -292,7 +292,7 @@ async def test_the_history_of_a_part_of_the_system_is_told_from_start_to_end(yar
         await system.services.start("webhook_system")
         await system.services.stop("webhook_system")
     async with open_system(yard.settings(PART)) as system:
-        await system.store.settle()
+        await system.store.write_in_turn(lambda _: None)
         story = [(e.happened.what, e.happened.new) for e in await system.history.events("webhook_system")]
         assert list(reversed(story)) == [
             ("monitored", "begin"),
