@@ -1,7 +1,18 @@
 """The backend of WatchHamster as supervised actors, usable from any Trio program."""
 
-from actors.metrics.messages import (
+from actors.alerts.actor import Alerts
+from actors.alerts.messages import (
+    AcknowledgeAlert,
+    Alert,
     AlertChanged,
+    AlertCleared,
+    AlertRaised,
+    CloseWindow,
+    OpenWindow,
+    SilenceAlert,
+    SilenceRule,
+)
+from actors.metrics.messages import (
     ClearHistory,
     GetChart,
     GetHistory,
@@ -18,17 +29,36 @@ from actors.services import (
     ServiceView,
     State,
 )
-from actors.settings import MetricsSettings, ProcessOptions, ServiceSettings, SettingsError, SystemSettings
+from actors.settings import (
+    AlertRule,
+    AlertSettings,
+    MaintenanceWindow,
+    MetricsSettings,
+    ProcessOptions,
+    ServiceSettings,
+    SettingsError,
+    SystemSettings,
+)
 from actors.system import Metrics, System, open_system
 
 __all__ = [
+    "AcknowledgeAlert",
+    "Alert",
     "AlertChanged",
+    "AlertCleared",
+    "AlertRaised",
+    "AlertRule",
+    "AlertSettings",
+    "Alerts",
     "ClearHistory",
+    "CloseWindow",
     "GetChart",
     "GetHistory",
     "GetStability",
+    "MaintenanceWindow",
     "Metrics",
     "MetricsSettings",
+    "OpenWindow",
     "ProcessOptions",
     "Readings",
     "SampleTaken",
@@ -40,6 +70,8 @@ __all__ = [
     "ServiceView",
     "Services",
     "SettingsError",
+    "SilenceAlert",
+    "SilenceRule",
     "State",
     "System",
     "SystemSettings",

@@ -1,7 +1,7 @@
 """The whole backend for the time of a block."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -9,8 +9,17 @@ from random import Random
 import attrs
 import trio
 
+from actors.alerts.actor import Alerts, AlertsActor, AlertsRecord
+from actors.alerts.actor import load as load_alerts
+from actors.alerts.actor import new_record as new_alerts
+from actors.alerts.sentences import Sentences, english
+from actors.alerts.tables import MIGRATIONS as ALERT_TABLES
+from actors.metrics import tiers
 from actors.metrics.actor import MetricsActor, new_record
+from actors.metrics.charts import Charts
 from actors.metrics.messages import MetricsQuestions, Readings
+from actors.metrics.rules import rules_of
+from actors.metrics.top import Processes
 from actors.runtime import (
     Backoff,
     Bus,
@@ -54,7 +63,13 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 """Before the domain of the services is started again that gave up: too seldom to wear out the root's intensity."""
 
 
-MIGRATIONS: tuple[Migrations, ...] = (webhooks.MIGRATIONS, added.MIGRATIONS, history_rows.MIGRATIONS)
+MIGRATIONS: tuple[Migrations, ...] = (
+    webhooks.MIGRATIONS,
+    added.MIGRATIONS,
+    history_rows.MIGRATIONS,
+    tiers.MIGRATIONS,
+    ALERT_TABLES,
+)
 """The tables of every domain."""
 
 
@@ -66,6 +81,10 @@ class Metrics:
     """The newest, always there."""
     ref: Ref[MetricsQuestions]
     """For `GetHistory`, `GetChart`, `ClearHistory` and `GetStability`."""
+    charts: Charts
+    """Charts of any time, also of what is no longer in memory."""
+    processes: Processes
+    """The processes that use most."""
 
 
 class System:
@@ -80,6 +99,7 @@ class System:
         store: Store,
         services: Services,
         metrics: Metrics,
+        alerts: Alerts,
         history: History,
     ) -> None:
         self.settings = settings
@@ -87,6 +107,7 @@ class System:
         self.store = store
         self.services = services
         self.metrics = metrics
+        self.alerts = alerts
         self.history = history
         self._root = root
         self._keeper = keeper
@@ -111,6 +132,7 @@ class System:
         Leaving the block does it too; who has last words to say does it before. Metrics, events and questions go on.
         """
         self._stopping = True
+        self.alerts.hold()
         await self.services.shut_down()
 
     def kill_services(self) -> None:
@@ -120,7 +142,9 @@ class System:
 
 
 @asynccontextmanager
-async def open_system(settings: SystemSettings, *, random: Random | None = None) -> AsyncGenerator[System, None]:
+async def open_system(
+    settings: SystemSettings, *, random: Random | None = None, sentences: Sentences = english
+) -> AsyncGenerator[System, None]:
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
     Services are stopped in parallel within the longest of their graces, then the actors in reverse order, and last
@@ -131,17 +155,19 @@ async def open_system(settings: SystemSettings, *, random: Random | None = None)
     Args:
         settings: What to run.
         random: For the jitter of delays; a seeded one makes them repeatable.
+        sentences: What people read of alerts in webhooks.
 
     Raises:
         OSError: The data directory cannot be made.
-        StoreError: The database cannot be used; a later version wrote it, or the disk does not let us.
+        NewerSchema: A later version wrote the database.
     """
     await trio.to_thread.run_sync(_make_directories, settings.logs_dir)
     life = _Life()
     with unwrapping():
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
-            nursery.start_soon(_live, life, settings, random or Random(), name="system")  # noqa: S311 - no secret
+            chance = random or Random()  # noqa: S311 - no secret
+            nursery.start_soon(_live, life, settings, chance, sentences, name="system")
             try:
                 await life.open.wait()
                 yield life.system
@@ -166,7 +192,7 @@ class _Life:
         return self.made
 
 
-async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
+async def _live(life: _Life, settings: SystemSettings, random: Random, sentences: Sentences) -> None:
     """The resources and the tree of actors until the block is left.
 
     Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
@@ -181,14 +207,17 @@ async def _live(life: _Life, settings: SystemSettings, random: Random) -> None:
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             sending = Cell(True)
-            kept = added.fitting(settings.services, await added.read_added(store))
-            services = Services((*settings.services, *kept), bus, store, {"webhooks": sending})
+            added_before = added.fitting(settings.services, await added.read_added(store))
+            services = Services((*settings.services, *added_before), bus, store, {"webhooks": sending})
             history = History(store, bus, services.board)
             await _open_webhooks(root, store, bus, sending, random)
             await _open_history(root, history)
-            metrics = await _open_metrics(root, settings, services, bus)
+            kept = await load_alerts(store)
+            record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
+            alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
+            metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
             await _open_services(root, settings, services, history, keeper, random)
-            life.made = System(settings, bus, root, keeper, store, services, metrics, history)
+            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history)
             life.open.set()
             await life.leave.wait()
             history.end()  # the services are stopped; nothing more happens to them
@@ -205,16 +234,39 @@ async def _open_history(root: Supervisor, history: History) -> None:
     await open_history(history, await root.start_supervisor(spec))
 
 
-async def _open_metrics(root: Supervisor, settings: SystemSettings, services: Services, bus: Bus) -> Metrics:
+async def _open_alerts(
+    root: Supervisor,
+    settings: SystemSettings,
+    record: AlertsRecord,
+    services: Services,
+    store: Store,
+    bus: Bus,
+    sentences: Sentences,
+) -> Alerts:
+    spec = SupervisorSpec("alerts", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
+    domain = await root.start_supervisor(spec)
+
+    def make() -> AlertsActor:
+        return AlertsActor(record, settings.alerts, services.board, store, bus, sentences, settings.tzinfo)
+
+    return Alerts(record, await domain.start(ChildSpec("book", make)), store, settings.alerts)
+
+
+async def _open_metrics(
+    root: Supervisor, settings: SystemSettings, services: Services, store: Store, bus: Bus, active: Collection[str]
+) -> Metrics:
     # Temporary: if it gives up it stays down, told as `ActorFailed`; it never takes another domain with it.
     spec = SupervisorSpec("metrics", intensity=DOMAIN_INTENSITY, restart=Restart.TEMPORARY)
     domain = await root.start_supervisor(spec)
-    record = new_record(settings.metrics, bus)
+    samples = await tiers.load_newest(store, settings.metrics.samples)
+    record = new_record(settings.metrics, bus, rules_of(settings.alerts.rules), active=active, samples=samples)
 
     def make() -> MetricsActor:
-        return MetricsActor(record, settings.metrics, settings.data_dir, services.board, bus)
+        return MetricsActor(record, settings.metrics, settings.data_dir, services.board, bus, store=store)
 
-    return Metrics(record.readings, await domain.start(ChildSpec("sampler", make)))
+    ref = await domain.start(ChildSpec("sampler", make))
+    processes = Processes(services.board, settings.metrics.interval)
+    return Metrics(record.readings, ref, Charts(ref, store, settings.metrics), processes)
 
 
 async def _open_services(

@@ -290,6 +290,14 @@ class HamsterClient:
         """
         return await self._request("GET", f"/api/services/{quote(service_id, safe='')}/uptime", dict[str, object])
 
+    async def get(self, path: str, kind: type[T]) -> T:
+        """What `GET` of *path* answers, as *kind*; further keys are left out.
+
+        Raises:
+            RequestRefused: The server answered with an error.
+        """
+        return await self._request("GET", path, kind)
+
     async def metrics(self) -> dict[str, object]:
         """The newest sample."""
         return await self._request("GET", "/api/metrics/", dict[str, object])

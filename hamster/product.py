@@ -13,7 +13,19 @@ from actors.settings import SystemSettings
 from actors.system import System, open_system
 from hamster.config import HamsterConfig
 from hamster.config_watch import watch_if_configured
-from hamster.http import actors, metrics, reloading, rolling, service_changes, service_history, services, ws
+from hamster.http import (
+    actors,
+    alerts,
+    metrics,
+    prometheus,
+    reloading,
+    rolling,
+    service_changes,
+    service_history,
+    services,
+    ws,
+)
+from hamster.http.alert_texts import korean
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
 from hamster.http.gate import Gate, GateSettings
@@ -85,7 +97,7 @@ async def _open_hamster(
     config: HamsterConfig | None,
     stopping: StoppingSwitch,
 ) -> AsyncGenerator[Hamster, None]:
-    async with open_system(system) as running:
+    async with open_system(system, sentences=korean) as running:
         zone = zone_of(system.zone)
         stamp = stamper(zone)
         token = LocalToken()
@@ -99,6 +111,8 @@ async def _open_hamster(
                 partial(reloading.register, reloader=reloader, token=token),
                 partial(service_history.register, system=running, stamp=stamp),
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
+                partial(alerts.register, system=running, stamp=stamp, zone=zone),
+                partial(prometheus.register, system=running, hub=hub),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),
             ],

@@ -4,13 +4,14 @@ There is one door. A part that finds something wrong publishes `AlertRaised` on 
 right again; whether somebody is told, how, and once only, is decided here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
-from actors.settings import Level
+from actors.runtime import Message
+from actors.settings import Level, MaintenanceWindow
 
 Value: TypeAlias = str | float | int | None
 
@@ -122,3 +123,127 @@ class AlertNotFound(LookupError):
     def __init__(self, alert: str) -> None:
         super().__init__(f"there is no active alert {alert!r}; ask for the list of alerts to see their ids")
         self.alert = alert
+
+
+class WindowNotFound(LookupError):
+    """There is no maintenance window of this number that was added at run time."""
+
+    def __init__(self, window: int) -> None:
+        super().__init__(
+            f"there is no maintenance window {window} that was added at run time; those of the configuration are "
+            "changed there"
+        )
+        self.window = window
+
+
+@attrs.frozen(kw_only=True)
+class Silence:
+    """Of alerts of the rules that *pattern* names nobody is told until then."""
+
+    pattern: str
+    until: datetime
+    by: str | None = None
+    comment: str | None = None
+
+
+@attrs.frozen
+class Standing:
+    """A maintenance window that was opened at run time."""
+
+    number: int
+    window: MaintenanceWindow
+
+
+@attrs.frozen(kw_only=True)
+class AlertBoard:
+    """What is, at one moment."""
+
+    active: tuple[Alert, ...] = ()
+    """Oldest first."""
+    silences: tuple[Silence, ...] = ()
+    windows: tuple[Standing, ...] = ()
+    """Those that were opened at run time."""
+    refused: int = 0
+    """Alerts that were not taken since the start, for want of room."""
+
+
+@attrs.frozen
+class Done:
+    """A command was carried out."""
+
+    alert: Alert | None
+    """As it is now, where the command is about one."""
+    kept: bool
+    """It is in the store; False: it holds, and is kept once the store works again."""
+    number: int | None = None
+    """Of the maintenance window that was opened."""
+
+
+class AlertCommands(Protocol):
+    """What the alerts actor handles."""
+
+    def acknowledge(self, number: int, by: str | None, comment: str | None) -> Awaitable[Done]: ...
+
+    def silence(self, number: int, until: datetime | None) -> Awaitable[Done]: ...
+
+    def silence_rule(self, silence: Silence) -> Awaitable[Done]: ...
+
+    def open_window(self, window: MaintenanceWindow) -> Awaitable[Done]: ...
+
+    def close_window(self, number: int) -> Awaitable[Done]: ...
+
+
+@attrs.frozen
+class AcknowledgeAlert(Message[AlertCommands, Done]):
+    """Somebody has seen it."""
+
+    errors = (AlertNotFound,)
+    number: int
+    by: str | None = None
+    comment: str | None = None
+
+    def deliver(self, to: AlertCommands) -> Awaitable[Done]:
+        return to.acknowledge(self.number, self.by, self.comment)
+
+
+@attrs.frozen
+class SilenceAlert(Message[AlertCommands, Done]):
+    """Tell nobody of it before then; None ends that."""
+
+    errors = (AlertNotFound,)
+    number: int
+    until: datetime | None
+
+    def deliver(self, to: AlertCommands) -> Awaitable[Done]:
+        return to.silence(self.number, self.until)
+
+
+@attrs.frozen
+class SilenceRule(Message[AlertCommands, Done]):
+    """Tell nobody of any alert of these rules before then; a time that is over ends that."""
+
+    silence: Silence
+
+    def deliver(self, to: AlertCommands) -> Awaitable[Done]:
+        return to.silence_rule(self.silence)
+
+
+@attrs.frozen
+class OpenWindow(Message[AlertCommands, Done]):
+    """Add a maintenance window; it is kept over restarts."""
+
+    window: MaintenanceWindow
+
+    def deliver(self, to: AlertCommands) -> Awaitable[Done]:
+        return to.open_window(self.window)
+
+
+@attrs.frozen
+class CloseWindow(Message[AlertCommands, Done]):
+    """Remove a maintenance window that was added."""
+
+    errors = (WindowNotFound,)
+    number: int
+
+    def deliver(self, to: AlertCommands) -> Awaitable[Done]:
+        return to.close_window(self.number)

@@ -4,17 +4,16 @@ from actors.metrics.history import MAX_POINTS, History, HistorySettingRefused
 from actors.metrics.machine import Counters, Link, Machine, PsutilMachine, SourceMissing
 from actors.metrics.records import NaiveInstant, NetworkStatus, Point, Sample
 from actors.metrics.rules import (
-    DEFAULT_RULES,
     Change,
     Health,
     Level,
     Rule,
-    RuleRefused,
     RuleState,
     Status,
     changes,
     evaluate,
     initial,
+    rules_of,
     step,
     system_health,
 )
@@ -23,7 +22,6 @@ from actors.metrics.stability import ServiceFailure, Stability, StabilityView
 from actors.metrics.usage import ProcessRow, ProcessUsage, Usage
 
 __all__ = [
-    "DEFAULT_RULES",
     "MAX_POINTS",
     "Change",
     "Counters",
@@ -40,7 +38,6 @@ __all__ = [
     "ProcessUsage",
     "PsutilMachine",
     "Rule",
-    "RuleRefused",
     "RuleState",
     "Sample",
     "Sampler",
@@ -53,6 +50,7 @@ __all__ = [
     "changes",
     "evaluate",
     "initial",
+    "rules_of",
     "step",
     "system_health",
 ]

@@ -1,29 +1,36 @@
 """The actor that samples the machine, always, whether anybody looks or not."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 import trio
 
+from actors.alerts.messages import AlertCleared, AlertRaised, Value
+from actors.metrics import tiers
+from actors.metrics.figures import RestartTally, values
 from actors.metrics.history import History, HistorySettingRefused
 from actors.metrics.machine import Machine
-from actors.metrics.messages import AlertChanged, HistoryPage, Readings, SampleTaken
+from actors.metrics.messages import HistoryPage, Readings, SampleTaken
 from actors.metrics.records import Point, Sample
-from actors.metrics.rules import DEFAULT_RULES, Rule, RuleState, changes, initial, step, system_health
+from actors.metrics.rules import Change, Rule, RuleState, changes, initial, step, system_health
 from actors.metrics.sampler import Sampler
 from actors.metrics.stability import Stability, StabilityView
 from actors.metrics.usage import ProcessUsage, Usage
 from actors.runtime import Actor, Bus, Cell, Lagged, Message, Subscription
 from actors.services.messages import Board, ServiceEvent, State
-from actors.settings import MetricsSettings
+from actors.settings import Figure, MetricsSettings
+from actors.store import Store
 
 log = logging.getLogger("actors.metrics")
 
 FIRST_SAMPLE_SECONDS = 0.15
 """After the start: a shorter window says nothing of CPU use."""
+SAVE_SECONDS = 10.0
+"""Between two writes of the history: a disk is not kept awake by each sample. So much is lost when we are killed."""
+SOURCE = "metrics"
 
 
 @attrs.define(eq=False)
@@ -35,15 +42,45 @@ class MetricsRecord:
     readings: Cell[Readings]
     events: Subscription[ServiceEvent]
     """Of the services; what comes while the actor is down waits here."""
+    rules: tuple[Rule, ...]
+    orphans: list[str]
+    """Keys of alerts that were raised before our start, by rules that are no more."""
+    restarts: RestartTally = attrs.field(factory=RestartTally)
+    unsaved: list[Sample] = attrs.field(factory=list[Sample])
+    """Samples that are not yet given to the store."""
+    saved_at: float = 0.0
 
 
-def new_record(settings: MetricsSettings, bus: Bus, rules: Iterable[Rule] = DEFAULT_RULES) -> MetricsRecord:
-    """The record before the first sample; from now on no event of a service is missed."""
+def new_record(
+    settings: MetricsSettings,
+    bus: Bus,
+    rules: Iterable[Rule] = (),
+    *,
+    active: Collection[str] = (),
+    samples: Iterable[Sample] = (),
+) -> MetricsRecord:
+    """The record before the first sample; from now on no event of a service is missed.
+
+    Args:
+        settings: How long the history is.
+        bus: For events of services.
+        rules: What is watched.
+        active: Keys of alerts of this source that lasted when we ended.
+        samples: The newest of before, newest last.
+    """
+    rules = tuple(rules)
+    history = History(settings.history_seconds, settings.interval)
+    for sample in samples:
+        history.append(sample)
+    states = initial(rules, active)
+    known = {key for state in states for key in (state.key, state.lost_key)}
     return MetricsRecord(
-        History(settings.history_seconds, settings.interval),
+        history,
         Stability(),
-        Cell(Readings(rules=initial(rules))),
+        Cell(Readings(rules=states)),
         bus.subscribe(ServiceEvent),
+        rules,
+        [key for key in active if key not in known],
     )
 
 
@@ -77,9 +114,11 @@ class MetricsActor(Actor):
         board: Cell[Board],
         bus: Bus,
         *,
+        store: Store | None = None,
         machine: Machine | None = None,
     ) -> None:
         self._record = record
+        self._store = store
         self._interval = settings.interval
         self._data_dir = data_dir
         self._board = board
@@ -96,8 +135,14 @@ class MetricsActor(Actor):
         self._usage = ProcessUsage()
         self.context.start_soon(self._follow_services, name="metrics: service events")
         self.context.every(self._interval, lambda _: _Due())
+        for key in self._record.orphans:
+            self._bus.publish(AlertCleared(source=SOURCE, key=key, detail="its rule is gone"))
+        self._record.orphans.clear()
         # One at once for those who ask right after the start; CPU use needs a moment to be known.
         self.context.after(FIRST_SAMPLE_SECONDS, lambda _: _Due())
+
+    async def on_stop(self) -> None:
+        self._save()
 
     # -- questions
 
@@ -111,7 +156,10 @@ class MetricsActor(Actor):
     def chart(self, start: datetime, end: datetime, step: float | None) -> list[Point]:
         return self._record.history.between(start, end, step)
 
-    def clear(self) -> int:
+    async def clear(self) -> int:
+        self._record.unsaved.clear()
+        if self._store is not None:
+            await self._store.write_in_turn(tiers.clear)
         return self._record.history.clear()
 
     def stability(self, now: datetime) -> StabilityView:
@@ -142,6 +190,10 @@ class MetricsActor(Actor):
         active = sum(view.state is State.RUNNING for view in self._board.value.values())
         sample = attrs.evolve(sample, active_services=active)
         self._record.history.append(sample)
+        self._record.unsaved.append(sample)
+        if trio.current_time() - self._record.saved_at >= SAVE_SECONDS:
+            self._save()
+        self._record.restarts.note(self._board.value, trio.current_time())
         self._judge(sample, usage)
         self._bus.publish(SampleTaken(self._record.readings.value))
 
@@ -152,6 +204,14 @@ class MetricsActor(Actor):
             self._record.stability.failure(service, failure.detail, event.at)
         elif event.event_type in ("started", "recovered", "restarted"):
             self._record.stability.recovered(service, event.at)
+
+    def _save(self) -> None:
+        """Give the store what it does not have yet."""
+        samples, self._record.unsaved = tuple(self._record.unsaved), []
+        self._record.saved_at = trio.current_time()
+        if self._store is not None and samples:
+            keep = self._record.history.capacity
+            self._store.write_later(lambda connection: tiers.save(connection, samples, keep=keep))
 
     async def _take(self) -> None:
         pids = {view.id: view.pid for view in self._board.value.values() if view.pid is not None}
@@ -175,23 +235,34 @@ class MetricsActor(Actor):
 
     def _judge(self, sample: Sample | None, usage: Mapping[str, Usage] | None = None) -> None:
         old = self._record.readings.value
-        rules = step(old.rules, sample, at=trio.current_time(), interval=self._interval)
+        known = old.usage if usage is None else usage
+
+        def look(figure: Figure) -> Mapping[str, float | None]:
+            assert sample is not None  # noqa: S101 - else nobody looks
+            return values(figure, sample, self._board.value, known, self._record.restarts)
+
+        rules = step(
+            self._record.rules,
+            old.rules,
+            None if sample is None else look,
+            at=trio.current_time(),
+            interval=self._interval,
+        )
         self._tell_changes(old.rules, rules)
         fatal = any(view.state is State.FATAL for view in self._board.value.values())
         self._record.readings.set(
             Readings(
                 sample=sample or old.sample,
-                usage=old.usage if usage is None else usage,
+                usage=known,
                 rules=rules,
                 health=system_health(rules, any_fatal=fatal),
             )
         )
 
-    def _tell_changes(self, old: tuple[RuleState, ...], new: tuple[RuleState, ...]) -> None:
+    def _tell_changes(self, old: Sequence[RuleState], new: Sequence[RuleState]) -> None:
         for change in changes(old, new):
-            rule, value = change.state.rule, change.state.value
-            log.warning("metrics.alert rule=%s what=%s value=%s", rule.id, change.what, value)
-            self._bus.publish(AlertChanged(change, datetime.now(UTC)))
+            log.warning("metrics.alert rule=%s what=%s value=%s", change.state.key, change.what, change.state.value)
+            self._bus.publish(alert_of(change))
 
     async def _follow_services(self) -> None:
         # Noted here and not by a message, which a full mailbox would refuse; nothing in it waits.
@@ -212,3 +283,45 @@ class MetricsActor(Actor):
             self.note(event)
         else:
             log.error("metrics.service_events_missed count=%d", event.missed)
+
+
+def alert_of(change: Change) -> AlertRaised | AlertCleared:
+    """What is told of *change*."""
+    state = change.state
+    figure, rule = state.rule.figure, state.rule
+    threshold = rule.above if rule.above is not None else rule.below
+    shown: dict[str, Value] = {
+        "figure": figure.name,
+        "part": figure.part,
+        "service": state.target or None,
+        "value": state.value,
+        "threshold": threshold,
+        "side": "above" if rule.above is not None else "below",
+        "clear": threshold if rule.clear is None else rule.clear,
+        "seconds": rule.for_s,
+        "what": change.what,
+        "message": rule.message,
+    }
+    name = f"{figure.name} of {state.target or figure.part or 'the machine'}"
+    match change.what:
+        case "fired":
+            code, key, detail = "figure", state.key, f"{name} is {state.value}, {shown['side']} {threshold}"
+        case "cleared":
+            code, key, detail = "", state.key, f"{name} is {state.value}"
+        case "lost":
+            code, key, detail = "no_data", state.lost_key, f"{name} does not come any more"
+        case "found":
+            code, key, detail = "", state.lost_key, f"{name} is {state.value}"
+    if change.gone:
+        detail = f"{name} is not there any more"
+    if not code:
+        return AlertCleared(source=SOURCE, key=key, detail=detail, values=shown)
+    return AlertRaised(
+        source=SOURCE,
+        key=key,
+        level=rule.level,
+        code=code,
+        detail=detail,
+        values=shown,
+        service_id=state.target or None,
+    )

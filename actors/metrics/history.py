@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 
-from actors.metrics.records import Point, Sample, require_aware
+from actors.metrics.records import FIGURES, Point, Sample, require_aware
 
 # Points a chart has at most: more than a screen has columns for, and still a small answer.
 MAX_POINTS = 1_000
@@ -35,6 +35,18 @@ class HistorySettingRefused(ValueError):  # a house name: the fact, as `ServiceN
 def _require_positive(setting: str, got: float) -> None:
     if not (math.isfinite(got) and got > 0):
         raise HistorySettingRefused(setting, got, "a finite number of seconds above 0")
+
+
+def require_step(step: float | None) -> None:
+    """
+    Raises:
+        HistorySettingRefused: *step* is not above 0, or beyond `MAX_STEP_S`.
+    """
+    if step is None:
+        return
+    _require_positive("step", step)
+    if step > MAX_STEP_S:
+        raise HistorySettingRefused("step", step, f"seconds, {MAX_STEP_S:.0f} at most")
 
 
 class History:
@@ -68,8 +80,8 @@ class History:
         return self._samples.maxlen or 0
 
     def append(self, sample: Sample) -> None:
-        """Keep *sample* as the newest."""
-        self._samples.append(sample)
+        """Keep *sample* as the newest, without what it tells of single parts."""
+        self._samples.append(sample.without_parts())
 
     def last(self, limit: int) -> list[Sample]:
         """The *limit* samples that arrived last, newest last; fewer when there are fewer.
@@ -104,10 +116,7 @@ class History:
         """
         require_aware("start", start)
         require_aware("end", end)
-        if step is not None:
-            _require_positive("step", step)
-            if step > MAX_STEP_S:
-                raise HistorySettingRefused("step", step, f"seconds, {MAX_STEP_S:.0f} at most")
+        require_step(step)
         found = sorted(
             (sample for sample in self._samples if start <= sample.taken_at <= end),
             key=lambda sample: sample.taken_at,
@@ -149,25 +158,20 @@ def bucket_width(start: datetime, end: datetime, step: float | None, interval: f
 
 
 def point(at: datetime, samples: Sequence[Sample], *, after_gap: bool) -> Point:
-    """*samples* as one point at *at*: the mean of each figure over those that have it."""
-    return Point(
-        at=at,
-        samples=len(samples),
-        after_gap=after_gap,
-        cpu_percent=_mean([sample.cpu_percent for sample in samples]),
-        memory_percent=_mean([sample.memory_percent for sample in samples]),
-        disk_percent=_mean([sample.disk_percent for sample in samples]),
-        disk_read_per_second=_mean([sample.disk_read_per_second for sample in samples]),
-        disk_write_per_second=_mean([sample.disk_write_per_second for sample in samples]),
-        net_sent_per_second=_mean([sample.net_sent_per_second for sample in samples]),
-        net_recv_per_second=_mean([sample.net_recv_per_second for sample in samples]),
-        network_usage=_mean([sample.network_usage for sample in samples]),
-    )
-
-
-def _mean(figures: Sequence[float | None]) -> float | None:
-    if len(figures) == 1:
-        # Most charts have a sample per point, and the event loop waits for them: half the time of a chart.
-        return figures[0]
-    known = [figure for figure in figures if figure is not None]
-    return math.fsum(known) / len(known) if known else None
+    """*samples* as one point at *at*: mean, least and greatest of each figure over those that have it."""
+    means: dict[str, float | None] = {}
+    low: dict[str, float] = {}
+    high: dict[str, float] = {}
+    for figure in FIGURES:
+        if len(samples) == 1:
+            # Most charts have a sample per point, and the event loop waits for them: half the time of a chart.
+            only: float | None = getattr(samples[0], figure)
+            means[figure] = only
+            if only is not None:
+                low[figure] = high[figure] = only
+            continue
+        known: list[float] = [value for sample in samples if (value := getattr(sample, figure)) is not None]
+        means[figure] = math.fsum(known) / len(known) if known else None
+        if known:
+            low[figure], high[figure] = min(known), max(known)
+    return Point(at=at, samples=len(samples), after_gap=after_gap, low=low, high=high, **means)

@@ -1,5 +1,7 @@
 """The machine's own figures, one source per method; each may fail without the others."""
 
+import os
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,8 +11,12 @@ from typing import Protocol
 import attrs
 import psutil
 
+from actors.metrics.records import Mount
+
 _SYS_BLOCK = Path("/sys/block")
 _SYS_NET = Path("/sys/class/net")
+_MEMINFO = Path("/proc/meminfo")
+_FILE_NR = Path("/proc/sys/fs/file-nr")
 
 
 class SourceMissing(Exception):  # a house name: the fact, as `ServiceNotFound`
@@ -69,6 +75,30 @@ class Machine(Protocol):
         """Seconds since the start of the machine."""
         ...
 
+    def swap_percent(self) -> float:
+        """0 to 100; 0 without swap."""
+        ...
+
+    def load(self) -> tuple[float, float, float] | None:
+        """Means of 1, 5 and 15 minutes; None where the machine knows none."""
+        ...
+
+    def open_files(self) -> tuple[int, int] | None:
+        """File descriptors in use and allowed on the whole machine; None where it does not tell."""
+        ...
+
+    def processes(self) -> int:
+        """How many there are."""
+        ...
+
+    def mounts(self) -> Mapping[str, Mount]:
+        """Every file system on a disk, by where it is mounted."""
+        ...
+
+    def temperatures(self) -> Mapping[str, float]:
+        """Degrees Celsius by sensor; empty where there is none."""
+        ...
+
 
 class PsutilMachine:
     """The machine we run on.
@@ -118,6 +148,69 @@ class PsutilMachine:
         if hasattr(time, "CLOCK_BOOTTIME"):
             return time.clock_gettime(time.CLOCK_BOOTTIME)
         return max(0.0, now.timestamp() - psutil.boot_time())
+
+    def swap_percent(self) -> float:
+        if sys.platform != "linux":
+            return psutil.swap_memory().percent
+        # psutil reads /proc/vmstat besides, for what we do not show, and warns where it may not.
+        total = free = 0
+        with _MEMINFO.open("rb") as file:
+            for line in file:
+                if line.startswith(b"SwapTotal:"):
+                    total = int(line.split()[1])
+                elif line.startswith(b"SwapFree:"):
+                    free = int(line.split()[1])
+                    break
+        return 100.0 * (total - free) / total if total else 0.0
+
+    def load(self) -> tuple[float, float, float] | None:
+        return os.getloadavg() if hasattr(os, "getloadavg") else None
+
+    def open_files(self) -> tuple[int, int] | None:
+        try:
+            used, _, allowed = _FILE_NR.read_text().split()
+        except FileNotFoundError:
+            return None
+        return int(used), int(allowed)
+
+    def processes(self) -> int:
+        if sys.platform != "linux":
+            return len(psutil.pids())
+        with os.scandir("/proc") as entries:
+            return sum(entry.name.isdigit() for entry in entries)
+
+    def mounts(self) -> Mapping[str, Mount]:
+        found: dict[str, Mount] = {}
+        seen: set[int] = set()
+        # The root of a container lies on no disk of its own, and is what its people mean all the same.
+        places = {"/": "", **{part.mountpoint: part.fstype for part in psutil.disk_partitions(all=False)}}
+        for place in sorted(places, key=len):
+            try:
+                device = Path(place).stat().st_dev
+                if device in seen or not Path(place).is_dir():  # mounted twice, or a single file, as in containers
+                    continue
+                usage = psutil.disk_usage(place)
+            except OSError:
+                continue  # unmounted meanwhile, or not for us
+            seen.add(device)
+            found[place] = Mount(
+                percent=usage.percent,
+                total_bytes=usage.total,
+                used_bytes=usage.used,
+                free_bytes=usage.free,
+                file_system=places[place],
+            )
+        return found
+
+    def temperatures(self) -> Mapping[str, float]:
+        if not hasattr(psutil, "sensors_temperatures"):
+            return {}
+        found: dict[str, float] = {}
+        for chip, sensors in psutil.sensors_temperatures().items():
+            for number, sensor in enumerate(sensors, 1):
+                label = sensor.label or str(number)
+                found[f"{chip} {label}"] = sensor.current
+        return found
 
 
 def _whole_disks(names: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """What the metrics actor can be asked, what it always shows, and the events it tells."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -8,10 +8,11 @@ import attrs
 
 from actors.metrics.history import HistorySettingRefused
 from actors.metrics.records import NaiveInstant, Point, Sample
-from actors.metrics.rules import Change, Health, RuleState
+from actors.metrics.rules import Health, RuleState
 from actors.metrics.stability import StabilityView
 from actors.metrics.usage import Usage
 from actors.runtime import Message
+from actors.store import StoreError
 
 
 @attrs.frozen
@@ -37,14 +38,6 @@ class SampleTaken:
 
 
 @attrs.frozen
-class AlertChanged:
-    """An alert rule fired, cleared, or lost or found its figures."""
-
-    change: Change
-    at: datetime
-
-
-@attrs.frozen
 class HistoryPage:
     """The newest samples."""
 
@@ -61,7 +54,7 @@ class MetricsQuestions(Protocol):
 
     def chart(self, start: datetime, end: datetime, step: float | None) -> list[Point]: ...
 
-    def clear(self) -> int: ...
+    def clear(self) -> Awaitable[int]: ...
 
     def stability(self, now: datetime) -> StabilityView: ...
 
@@ -80,7 +73,10 @@ class GetHistory(Message[MetricsQuestions, HistoryPage]):
 
 @attrs.frozen
 class GetChart(Message[MetricsQuestions, list[Point]]):
-    """Points from *start* to *end* (aware), one per *step* seconds or as many as fit; see `History.between`."""
+    """Points from *start* to *end* (aware), one per *step* seconds or as many as fit; see `History.between`.
+
+    Of what is in memory; `Charts.draw` also of what is not.
+    """
 
     errors = (HistorySettingRefused, NaiveInstant)
     start: datetime
@@ -93,9 +89,11 @@ class GetChart(Message[MetricsQuestions, list[Point]]):
 
 @attrs.frozen
 class ClearHistory(Message[MetricsQuestions, int]):
-    """Forget all samples; answers how many there were."""
+    """Forget all samples, and all that is made of them; answers how many there were."""
 
-    def deliver(self, to: MetricsQuestions) -> int:
+    errors = (StoreError,)
+
+    def deliver(self, to: MetricsQuestions) -> Awaitable[int]:
         return to.clear()
 
 

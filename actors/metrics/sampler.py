@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
-
-import attrs
+from typing import TypeAlias, TypeVar
 
 from actors.metrics.machine import Counters, Link, Machine, PsutilMachine
-from actors.metrics.records import NetworkStatus, Sample
+from actors.metrics.records import Mount, NetworkStatus, Sample, Traffic
 
 T = TypeVar("T")
+_Seen: TypeAlias = tuple[float, Mapping[str, Counters]]
+"""When counters were read, and what they were."""
 
 # Seconds of CPU time, of all cores together, below which a percentage is noise: the kernel counts in ticks of
 # 10 ms, so 0.1 s is ten of them.
@@ -19,6 +19,9 @@ MIN_CPU_WINDOW_S = 0.1
 
 # Characters of a source's error that are kept: enough for its sentence, too little to fill a log.
 MAX_PROBLEM_CHARS = 300
+
+SLOW_SECONDS = 10.0
+"""Between two looks at what changes slowly and costs much: file systems and temperatures."""
 
 # Kinds of CPU time in which nothing runs. Linux counts waiting for a disk apart from idle.
 _IDLE = ("idle", "iowait")
@@ -41,16 +44,6 @@ def cpu_percent(before: Mapping[str, float], after: Mapping[str, float]) -> floa
         return None
     idle = sum(moved.get(kind, 0.0) for kind in _IDLE)
     return min(100.0, max(0.0, 100.0 * (total - idle) / total))
-
-
-@attrs.frozen
-class Traffic:
-    """What a set of devices moved: totals in bytes, rates in bytes per second where they are known."""
-
-    inward: int
-    outward: int
-    inward_per_second: float | None
-    outward_per_second: float | None
 
 
 def traffic(before: Mapping[str, Counters] | None, after: Mapping[str, Counters], seconds: float) -> Traffic:
@@ -123,9 +116,12 @@ class Sampler:
         self._clock = clock
         self._failing: set[str] = set()
         self._problems: list[str] = []
-        self._disks: tuple[float, Mapping[str, Counters]] | None = None
-        self._nets: tuple[float, Mapping[str, Counters]] | None = None
+        self._disks: _Seen | None = None
+        self._nets: _Seen | None = None
         self._cpu = self._guarded("cpu", self._machine.cpu_times)
+        self._slow_at: float | None = None
+        self._mounts: Mapping[str, Mount] = {}
+        self._temperatures: Mapping[str, float] = {}
 
     def take(self, now: datetime) -> Sample:
         """The machine now. Never raises for a source: that figure is None, and `problems` names it once.
@@ -141,12 +137,17 @@ class Sampler:
         memory = self._guarded("memory", machine.memory_percent)
         disk = self._guarded("disk", machine.disk_percent)
         uptime = self._guarded("uptime", lambda: machine.uptime(now))
-        disks = self._take_disks()
-        nets = self._take_nets()
+        disks, by_disk = self._take_disks()
+        nets, by_net = self._take_nets()
         links = self._guarded("links", machine.links)
         speed = None if links is None else link_speed(links)
         sent = nets and nets.outward_per_second
         received = nets and nets.inward_per_second
+        swap = self._guarded("swap", machine.swap_percent)
+        load = self._guarded("load", machine.load) or (None, None, None)
+        files = self._guarded("open_files", machine.open_files)
+        processes = self._guarded("processes", machine.processes)
+        self._look_at_the_slow()
         problems, self._problems = tuple(self._problems), []
         return Sample(
             taken_at=now,
@@ -166,7 +167,27 @@ class Sampler:
             network_speed_mbps=speed,
             network_usage=network_usage(sent, received, speed),
             problems=problems,
+            swap_percent=swap,
+            load_1=load[0],
+            load_5=load[1],
+            load_15=load[2],
+            temperature=max(self._temperatures.values(), default=None),
+            open_files=files and files[0],
+            open_files_percent=None if files is None or not files[1] else min(100.0, 100.0 * files[0] / files[1]),
+            processes=processes,
+            disks=by_disk,
+            interfaces=by_net,
+            mounts=self._mounts,
+            temperatures=self._temperatures,
         )
+
+    def _look_at_the_slow(self) -> None:
+        now = self._clock()
+        if self._slow_at is not None and now - self._slow_at < SLOW_SECONDS:
+            return
+        self._slow_at = now
+        self._mounts = self._guarded("mounts", self._machine.mounts) or {}
+        self._temperatures = self._guarded("temperatures", self._machine.temperatures) or {}
 
     def _take_cpu(self) -> float | None:
         after = self._guarded("cpu", self._machine.cpu_times)
@@ -179,26 +200,28 @@ class Sampler:
             self._cpu = after
         return percent
 
-    def _take_disks(self) -> Traffic | None:
+    def _take_disks(self) -> tuple[Traffic | None, Mapping[str, Traffic]]:
         after = self._guarded("disk_io", self._machine.disk_counters)
-        moved, self._disks = self._moved(self._disks, after)
-        return moved
+        moved, parts, self._disks = self._moved(self._disks, after)
+        return moved, parts
 
-    def _take_nets(self) -> Traffic | None:
+    def _take_nets(self) -> tuple[Traffic | None, Mapping[str, Traffic]]:
         after = self._guarded("network_io", self._machine.net_counters)
-        moved, self._nets = self._moved(self._nets, after)
-        return moved
+        moved, parts, self._nets = self._moved(self._nets, after)
+        return moved, parts
 
     def _moved(
-        self, before: tuple[float, Mapping[str, Counters]] | None, after: Mapping[str, Counters] | None
-    ) -> tuple[Traffic | None, tuple[float, Mapping[str, Counters]] | None]:
+        self, before: _Seen | None, after: Mapping[str, Counters] | None
+    ) -> tuple[Traffic | None, Mapping[str, Traffic], _Seen | None]:
+        """What all devices moved, what each did, and what the next look is compared with."""
         if after is None:
             # The next rate would be over an unknown stretch: it starts anew.
-            return None, None
+            return None, {}, None
         at = self._clock()
-        if before is None:
-            return traffic(None, after, 0.0), (at, after)
-        return traffic(before[1], after, at - before[0]), (at, after)
+        seconds = 0.0 if before is None else at - before[0]
+        old = None if before is None else before[1]
+        parts = {name: traffic(old, {name: counters}, seconds) for name, counters in after.items()}
+        return traffic(old, after, seconds), parts, (at, after)
 
     def _guarded(self, source: str, read: Callable[[], T]) -> T | None:
         try:

@@ -95,7 +95,7 @@ class ProcessUsage:
         """
         at = self._clock()
         rows = {row.pid: row for row in self._table()}
-        families = _Families(rows.values())
+        families = Families(rows.values())
         members = {service: families.of(rows[pid]) for service, pid in pids.items() if pid in rows}
         elapsed = None if self._at is None else at - self._at
         if elapsed is not None and elapsed < MIN_WINDOW_S:
@@ -126,7 +126,7 @@ class ProcessUsage:
         return living if before is None else max(living, _total(family) - before)
 
 
-class _Families:
+class Families:
     """Who belongs to whom."""
 
     def __init__(self, rows: Iterable[ProcessRow]) -> None:

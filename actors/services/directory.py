@@ -93,6 +93,11 @@ class Services:
         except KeyError:
             raise self._not_found(service_id) from None
 
+    def settings_of(self, service_id: str) -> ServiceSettings | None:
+        """What a service is; None when there is none of this id."""
+        view = self.board.value.get(service_id)
+        return None if view is None else view.settings
+
     def ref(self, service_id: str) -> Ref[ServiceCommands]:
         """The service's actor. Raises as `view`.
 

@@ -1,5 +1,7 @@
 """How the machine is sampled."""
 
+import math
+
 import attrs
 
 from actors import setting_rules as rules
@@ -10,10 +12,15 @@ HISTORY_SAMPLES = 20_000  # bound of the history in memory: about 10 MB, or an h
 
 @attrs.frozen(kw_only=True)
 class MetricsSettings:
-    """How often the machine is sampled (seconds), and for how long samples stay in memory (seconds)."""
+    """How often the machine is sampled (seconds), and for how long samples are kept one by one (seconds)."""
 
     interval: float = attrs.field(default=2.0, metadata={RULE: rules.seconds(0.1, 3600)})
     history_seconds: float = attrs.field(default=3600.0, metadata={RULE: rules.seconds(1)})
+
+    @property
+    def samples(self) -> int:
+        """How many are kept, in memory and on the disk."""
+        return max(1, math.ceil(round(self.history_seconds / self.interval, 6)))
 
     def __attrs_post_init__(self) -> None:
         rules.require(self, self._conflicts)

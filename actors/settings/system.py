@@ -1,7 +1,9 @@
 """What the whole system is made from."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -49,6 +51,11 @@ class SystemSettings:
     def database(self) -> Path:
         """The file of the store."""
         return self.data_dir / DATABASE
+
+    @property
+    def tzinfo(self) -> tzinfo | None:
+        """The zone of the calendar; None is the machine's own."""
+        return None if self.zone is None else ZoneInfo(self.zone)
 
     def __attrs_post_init__(self) -> None:
         rules.require(self, self._conflicts)

@@ -20,6 +20,7 @@ COMMANDS = {
     "remove": ("adding", "Remove a service that was added."),
     "events": ("events", "Show what happened to the services."),
     "watch": ("watch", "Print what happens, the moment it happens."),
+    "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
 }

@@ -9,6 +9,7 @@ from typing import cast
 import attrs
 import msgspec
 
+from actors.alerts.messages import AlertNotFound, WindowNotFound
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import (
     AlreadyRolling,
@@ -19,7 +20,7 @@ from actors.services import (
     ServiceNotFound,
     ServiceUnavailable,
 )
-from actors.store import OutcomeUnknown, StoreFull, StoreUnavailable
+from actors.store import OutcomeUnknown, StoreError, StoreFull, StoreUnavailable
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -83,6 +84,12 @@ BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다�
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
+NO_STORE = "저장소를 사용할 수 없습니다. 잠시 후 다시 시도해 주세요"
+ALERT_NOT_FOUND = "경고를 찾을 수 없습니다: {alert}"
+WINDOW_NOT_FOUND = "등록된 점검 시간을 찾을 수 없습니다. 설정 파일의 점검 시간은 파일에서 변경해 주세요"
+SILENCE_EITHER = "seconds와 until 중 하나만 지정해야 합니다"
+SILENCE_RANGE = "지금부터 1년 이내의 시간이어야 합니다"
+
 WS_NO_TEXT = "메시지는 텍스트 프레임이어야 합니다"
 WS_NO_JSON = "메시지가 올바른 JSON이 아닙니다"
 WS_NO_OBJECT = "메시지는 JSON 객체여야 합니다"
@@ -138,6 +145,9 @@ ENTRIES: Sequence[Entry] = (
     Entry(StoreFull, 503, STORE_FULL),
     Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
     Entry(OutcomeUnknown, 503, OUTCOME_UNKNOWN),
+    Entry(StoreError, 503, NO_STORE),
+    Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
+    Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),
     Entry(MailboxFull, 503, STATUS_TEXT[503]),

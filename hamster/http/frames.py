@@ -8,10 +8,12 @@ from typing import assert_never
 import attrs
 import msgspec
 
-from actors.metrics.messages import AlertChanged, Readings, SampleTaken
+from actors.alerts.messages import AlertChanged
+from actors.metrics.messages import Readings, SampleTaken
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured, ServiceView
 from actors.system import System
 from hamster.http import texts_ko
+from hamster.http.alert_models import alert_frame
 from hamster.http.configuration_alerts import refused_alert, rolling_alert
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
@@ -106,7 +108,8 @@ class FrameMaker:
             case SampleTaken():
                 yield self.metrics_update(event.readings)
             case AlertChanged():
-                yield self._alert(event)
+                if event.told:
+                    yield self._alert(event)
             case _:
                 assert_never(event)
 
@@ -161,26 +164,8 @@ class FrameMaker:
         return self.frame("service_event", data, service_id=view.id)
 
     def _alert(self, event: AlertChanged) -> Frame:
-        what, state = event.change.what, event.change.state
-        rule = state.rule
-        figure = texts_ko.FIGURES[rule.figure]
-        values = {
-            "figure": figure,
-            "value": state.value or 0.0,
-            "above": rule.above,
-            "below": rule.clear_below,
-            "seconds": rule.for_s,
-        }
-        level = rule.level if what in ("fired", "lost") else "info"
-        data = {
-            "level": level,
-            "title": texts_ko.ALERT_TITLES[what].format_map(values),
-            "message": texts_ko.ALERT_MESSAGES[what].format_map(values),
-            "category": "metrics",
-            "source": rule.id,
-            "metadata": {"figure": rule.figure, "value": state.value, "threshold": rule.above, "what": what},
-        }
-        return self.frame("alert", data, alert_level=level)
+        data = alert_frame(event, self._stamp)
+        return self.frame("alert", data, service_id=event.alert.service_id, alert_level=str(data["level"]))
 
 
 def _shown(view: ServiceView) -> tuple[object, ...]:

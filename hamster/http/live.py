@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import attrs
 import trio
 
-from actors.metrics.messages import AlertChanged, SampleTaken
+from actors.alerts.messages import AlertChanged
+from actors.metrics.messages import SampleTaken
 from actors.runtime import Lagged, Subscription
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
 from actors.system import System

@@ -8,13 +8,20 @@ import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from actors.metrics.messages import ClearHistory, GetChart, GetHistory, GetStability, Readings
+from actors.metrics.messages import ClearHistory, GetHistory, GetStability, Readings
 from actors.metrics.records import Point, Sample
+from actors.metrics.top import MAX_ROWS, Sort
 from actors.runtime import Cell
 from actors.system import System
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_response
-from hamster.http.metrics_models import metrics_model, performance_model, stability_model
+from hamster.http.metrics_models import (
+    details_model,
+    metrics_model,
+    performance_model,
+    process_model,
+    stability_model,
+)
 from hamster.http.parameters import Query, reading
 from hamster.http.problems import HttpProblem
 from hamster.http.times import Stamp
@@ -27,7 +34,11 @@ RANGES: Mapping[str, timedelta] = {
     "6h": timedelta(hours=6),
     "24h": timedelta(hours=24),
     "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "1y": timedelta(days=365),
 }
+SORTS: Mapping[str, Sort] = {"cpu": "cpu", "memory": "memory"}
+DEFAULT_SORT: Sort = "cpu"
 MAX_STEP = 366 * 86_400.0
 
 
@@ -52,8 +63,19 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
         with reading(request.args) as query:
             span = read_span(query, zone or datetime.now().astimezone().tzinfo or UTC, datetime.now(UTC))
         readings = await first_readings(metrics.readings)
-        points: Sequence[Point] = await metrics.ref.ask(GetChart(span.start, span.end, span.step))
+        points: Sequence[Point] = await metrics.charts.draw(span.start, span.end, span.step)
         return json_response(performance_model(points, sample_of(readings), stamp))
+
+    async def details() -> Response:
+        readings = await first_readings(metrics.readings)
+        return json_response(details_model(sample_of(readings), stamp))
+
+    async def processes() -> Response:
+        with reading(request.args) as query:
+            sort: Sort = query.choice("sort", SORTS, default=DEFAULT_SORT)
+            limit = query.integer("limit", default=20, low=1, high=MAX_ROWS)
+        found = await metrics.processes.biggest(sort=sort, limit=limit)
+        return json_response({"processes": [process_model(view) for view in found], "sort": sort})
 
     async def stability() -> Response:
         readings = await first_readings(metrics.readings)
@@ -86,6 +108,8 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     base = "/api/metrics"
     app.add_url_rule(f"{base}/", "metrics.current", current, methods=["GET"])
     app.add_url_rule(f"{base}/performance", "metrics.performance", performance, methods=["GET"])
+    app.add_url_rule(f"{base}/details", "metrics.details", details, methods=["GET"])
+    app.add_url_rule(f"{base}/processes", "metrics.processes", processes, methods=["GET"])
     app.add_url_rule(f"{base}/stability", "metrics.stability", stability, methods=["GET"])
     app.add_url_rule(f"{base}/history", "metrics.history", history, methods=["GET"])
     app.add_url_rule(f"{base}/history", "metrics.clear", clear, methods=["DELETE"])

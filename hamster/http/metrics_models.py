@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import attrs
 
 from actors.metrics.messages import Readings
-from actors.metrics.records import Point, Sample
+from actors.metrics.records import FIGURES, Point, Sample, Traffic
 from actors.metrics.stability import StabilityView
-from hamster.http.masking import mask_text
+from actors.metrics.top import ProcessView
+from hamster.http.masking import mask_command, mask_text
 from hamster.http.times import Stamp
 
 
@@ -27,6 +28,14 @@ class MetricsModel:
     timestamp: str
     network_usage: float | None
     network_speed_mbps: float | None
+    swap_percent: float | None
+    load_1: float | None
+    load_5: float | None
+    load_15: float | None
+    temperature: float | None
+    open_files: int | None
+    open_files_percent: float | None
+    processes: int | None
 
 
 @attrs.define(slots=False)
@@ -46,6 +55,15 @@ class NetworkTotals:
 
 
 @attrs.define(slots=False)
+class SeriesModel:
+    """One figure of a chart: mean, least and greatest of each point."""
+
+    avg: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+
+
+@attrs.define(slots=False)
 class PerformanceModel:
     """Lists of one length, oldest first."""
 
@@ -54,6 +72,12 @@ class PerformanceModel:
     disk_io: DiskTotals
     network_io: NetworkTotals
     timestamps: list[str]
+    series: dict[str, SeriesModel]
+    """By figure; null where a point has none."""
+    samples: list[int]
+    """How many went into each point."""
+    after_gap: list[bool]
+    """Samples are missing before the point: no line leads to it."""
 
 
 @attrs.define(slots=False)
@@ -85,6 +109,14 @@ def metrics_model(sample: Sample, stamp: Stamp) -> MetricsModel:
         timestamp=stamp(sample.taken_at),
         network_usage=sample.network_usage,
         network_speed_mbps=sample.network_speed_mbps,
+        swap_percent=_rounded(sample.swap_percent),
+        load_1=_rounded(sample.load_1, 2),
+        load_5=_rounded(sample.load_5, 2),
+        load_15=_rounded(sample.load_15, 2),
+        temperature=_rounded(sample.temperature),
+        open_files=sample.open_files,
+        open_files_percent=_rounded(sample.open_files_percent, 2),
+        processes=sample.processes,
     )
 
 
@@ -106,7 +138,56 @@ def performance_model(points: Sequence[Point], newest: Sample, stamp: Stamp) -> 
             newest.net_recv_per_second,
         ),
         timestamps=[stamp(point.at) for point in points],
+        series={figure: _series(points, figure) for figure in FIGURES},
+        samples=[point.samples for point in points],
+        after_gap=[point.after_gap for point in points],
     )
+
+
+def details_model(sample: Sample, stamp: Stamp) -> dict[str, object]:
+    """The newest sample, and what it tells of every part of the machine."""
+    return {
+        **attrs.asdict(metrics_model(sample, stamp)),
+        "disks": {name: _traffic(moved, "read", "write") for name, moved in sample.disks.items()},
+        "interfaces": {name: _traffic(moved, "recv", "sent") for name, moved in sample.interfaces.items()},
+        "mounts": {place: attrs.asdict(mount) for place, mount in sample.mounts.items()},
+        "temperatures": {sensor: round(value, 1) for sensor, value in sample.temperatures.items()},
+    }
+
+
+def process_model(view: ProcessView) -> dict[str, object]:
+    """One process, its command without secrets."""
+    return {
+        "pid": view.pid,
+        "parent_pid": view.parent,
+        "name": view.name,
+        "command": " ".join(mask_command(view.command)),
+        "user": view.user,
+        "cpu_percent": round(view.cpu_percent, 1),
+        "memory_bytes": view.memory_bytes,
+        "service_id": view.service_id,
+    }
+
+
+def _traffic(moved: Traffic, inward: str, outward: str) -> dict[str, object]:
+    return {
+        f"{inward}_bytes": moved.inward,
+        f"{outward}_bytes": moved.outward,
+        f"{inward}_bytes_per_second": _rounded(moved.inward_per_second),
+        f"{outward}_bytes_per_second": _rounded(moved.outward_per_second),
+    }
+
+
+def _series(points: Sequence[Point], figure: str) -> SeriesModel:
+    return SeriesModel(
+        avg=[_rounded(getattr(point, figure), 2) for point in points],
+        min=[_rounded(point.low.get(figure), 2) for point in points],
+        max=[_rounded(point.high.get(figure), 2) for point in points],
+    )
+
+
+def _rounded(value: float | None, digits: int = 1) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def stability_model(view: StabilityView, readings: Readings, stamp: Stamp) -> StabilityModel:

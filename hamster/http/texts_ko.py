@@ -51,10 +51,79 @@ ALERT_TITLES: Mapping[str, str] = {
     "lost": "측정값 없음: {figure}",
     "found": "측정 재개: {figure}",
 }
-ALERT_MESSAGES: Mapping[str, str] = {
-    "fired": "{figure} 사용률이 {value:.1f}%입니다 (기준 {above:g}%, {seconds:g}초 이상)",
-    "cleared": "{figure} 사용률이 {value:.1f}%로 기준 {below:g}% 아래로 내려왔습니다",
+PERCENT_MESSAGES: Mapping[str, str] = {
+    "fired": "{figure} 사용률이 {value}입니다 (기준 {threshold} {side}, {seconds:g}초 이상)",
+    "cleared": "{figure} 사용률이 {value}로 기준 {clear} {back}(으)로 돌아왔습니다 (지속 시간 {duration})",
     "lost": "{figure} 사용률을 측정할 수 없습니다",
-    "found": "{figure} 사용률을 다시 측정합니다 ({value:.1f}%)",
+    "found": "{figure} 사용률을 다시 측정합니다 ({value})",
 }
-FIGURES: Mapping[str, str] = {"cpu_percent": "CPU", "memory_percent": "메모리", "disk_percent": "디스크"}
+FIGURE_MESSAGES: Mapping[str, str] = {
+    "fired": "{figure} 값이 {value}입니다 (기준 {threshold} {side}, {seconds:g}초 이상)",
+    "cleared": "{figure} 값이 {value}로 기준 {clear} {back}(으)로 돌아왔습니다 (지속 시간 {duration})",
+    "lost": "{figure} 값을 측정할 수 없습니다",
+    "found": "{figure} 값을 다시 측정합니다 ({value})",
+}
+SIDES: Mapping[str, str] = {"above": "초과", "below": "미만"}
+BACK: Mapping[str, str] = {"above": "이하", "below": "이상"}
+FIGURES: Mapping[str, str] = {
+    "cpu_percent": "CPU",
+    "memory_percent": "메모리",
+    "swap_percent": "스왑",
+    "disk_percent": "디스크",
+    "network_usage": "네트워크",
+    "open_files_percent": "파일 디스크립터",
+    "load_1": "1분 평균 부하",
+    "load_5": "5분 평균 부하",
+    "load_15": "15분 평균 부하",
+    "temperature": "온도",
+    "open_files": "열린 파일",
+    "processes": "프로세스 수",
+    "disk_read_per_second": "디스크 읽기",
+    "disk_write_per_second": "디스크 쓰기",
+    "net_sent_per_second": "네트워크 송신",
+    "net_recv_per_second": "네트워크 수신",
+    "memory_bytes": "메모리",
+    "restarts": "최근 1시간 재시작 횟수",
+    "health": "상태 점검",
+    "down": "중단 여부",
+}
+"""By the names of figures; percentages are followed by the word for usage."""
+UNITS: Mapping[str, str] = {
+    "temperature": "°C",
+    "open_files": "개",
+    "processes": "개",
+    "restarts": "회",
+}
+PER_SECOND = "/초"
+YES_NO_MESSAGES: Mapping[tuple[str, str], str] = {
+    ("down", "fired"): "{service} 서비스가 {seconds:g}초 이상 동작하지 않습니다",
+    ("down", "cleared"): "{service} 서비스가 다시 동작합니다 (지속 시간 {duration})",
+    ("health", "fired"): "{service} 서비스의 상태 점검이 {seconds:g}초 이상 실패하고 있습니다",
+    ("health", "cleared"): "{service} 서비스의 상태 점검이 다시 성공합니다 (지속 시간 {duration})",
+}
+ALERTS: Mapping[str, tuple[str, str]] = {
+    "service_fatal": (
+        "서비스 중단: {name}",
+        "{name} 서비스가 반복해서 실패하여 더 이상 재시작하지 않습니다: {error}",
+    ),
+    "service_unhealthy": ("서비스 이상: {name}", "{name} 서비스의 상태 점검이 실패했습니다: {error}"),
+    "monitor_down": ("모니터 장애: {name}", "{name} 감시 대상에 장애가 발생했습니다: {error}"),
+    "news_late": ("뉴스 지연: {name}", "{name} 발행이 예정 시각({expected})보다 늦어지고 있습니다"),
+    "log_lost": ("로그 기록 실패: {name}", "{name} 서비스의 로그를 기록할 수 없습니다: {error}"),
+    "store_failed": ("저장소 장애", "데이터베이스에 기록할 수 없습니다: {error}"),
+    "store_broken": ("저장소 손상", "데이터베이스가 손상되어 {path}(으)로 옮기고 새로 만들었습니다"),
+    "actor_failed": ("내부 구성 요소 중단", "{path} 구성 요소가 중단되었습니다: {error}"),
+}
+"""Titles and messages of alerts that no rule made, by code."""
+ALERT_OTHER_TITLE = "시스템 경고: {key}"
+ALERT_OVER_TITLE = "해소됨 - {title}"
+ALERT_OVER = "{title}: 문제가 해소되었습니다 (지속 시간 {duration})"
+DURATION_UNITS: tuple[tuple[str, int], ...] = (("일", 86_400), ("시간", 3600), ("분", 60), ("초", 1))
+
+ALERT_ACKNOWLEDGED = "경고 {id}을(를) 확인했습니다"
+ALERT_SILENCED = "경고 {id}의 알림을 {until}까지 보내지 않습니다"
+ALERT_UNSILENCED = "경고 {id}의 알림을 다시 보냅니다"
+RULE_SILENCED = "규칙 '{name}'의 알림을 {until}까지 보내지 않습니다"
+RULE_UNSILENCED = "규칙 '{name}'의 알림을 다시 보냅니다"
+WINDOW_OPENED = "점검 시간이 등록되었습니다"
+WINDOW_CLOSED = "점검 시간이 삭제되었습니다"

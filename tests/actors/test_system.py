@@ -120,6 +120,8 @@ async def test_the_tree_names_every_actor_with_its_state(yard: Yard) -> None:
             ("system/webhooks/outbox", "actor"),
             ("system/history", "supervisor"),
             ("system/history/recorder", "actor"),
+            ("system/alerts", "supervisor"),
+            ("system/alerts/book", "actor"),
             ("system/metrics", "supervisor"),
             ("system/metrics/sampler", "actor"),
             ("system/services", "supervisor"),

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.metrics import Counters, Link, Machine, NaiveInstant, PsutilMachine, Sampler, SourceMissing
+from actors.metrics.records import Mount
 from actors.metrics.sampler import (
     MAX_PROBLEM_CHARS,
     MIN_CPU_WINDOW_S,
@@ -47,6 +48,12 @@ class ScriptedMachine:
     nets: Mapping[str, Counters] | Exception = attrs.field(factory=lambda: {"eth0": Counters(0, 0)})
     nics: Mapping[str, Link] | Exception = attrs.field(factory=lambda: {"eth0": Link(True, 1000)})
     up: float | Exception = 100.0
+    swap: float | Exception = 0.0
+    loads: tuple[float, float, float] | Exception | None = (0.5, 0.25, 0.125)
+    files: tuple[int, int] | Exception | None = (100, 1000)
+    count: int | Exception = 42
+    places: Mapping[str, Mount] | Exception = attrs.field(factory=dict[str, Mount])
+    sensors: Mapping[str, float] | Exception = attrs.field(factory=lambda: {"chip 1": 40.0, "chip 2": 45.0})
 
     def cpu_times(self) -> Mapping[str, float]:
         return _told(self.cpu)
@@ -68,6 +75,24 @@ class ScriptedMachine:
 
     def uptime(self, now: datetime) -> float:
         return _told(self.up)
+
+    def swap_percent(self) -> float:
+        return _told(self.swap)
+
+    def load(self) -> tuple[float, float, float] | None:
+        return _told(self.loads)
+
+    def open_files(self) -> tuple[int, int] | None:
+        return _told(self.files)
+
+    def processes(self) -> int:
+        return _told(self.count)
+
+    def mounts(self) -> Mapping[str, Mount]:
+        return _told(self.places)
+
+    def temperatures(self) -> Mapping[str, float]:
+        return _told(self.sensors)
 
 
 def _told(figure: T | Exception) -> T:
@@ -104,6 +129,13 @@ def test_a_machine_gives_percentages_counts_and_an_uptime(machine: Machine) -> N
     assert 0.0 <= machine.memory_percent() <= 100.0
     assert 0.0 <= machine.disk_percent() <= 100.0
     assert machine.uptime(datetime.now(UTC)) > 0.0
+    assert 0.0 <= machine.swap_percent() <= 100.0
+    assert all(mean >= 0.0 for mean in machine.load() or ())
+    used, allowed = machine.open_files() or (0, 1)
+    assert 0 <= used <= allowed
+    assert machine.processes() > 0
+    assert all(0.0 <= mount.percent <= 100.0 for mount in machine.mounts().values())
+    assert all(value > -273.15 for value in machine.temperatures().values())
     assert all(link.speed_mbps is None or link.speed_mbps > 0 for link in machine.links().values())
     for read in (machine.disk_counters, machine.net_counters):
         try:

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from actors import ProcessOptions, ServiceSettings, System, SystemSettings
+from actors.alerts.actor import Alerts, new_record
+from actors.alerts.messages import AlertCommands
+from actors.metrics.charts import Charts
 from actors.metrics.messages import MetricsQuestions, Readings
+from actors.metrics.top import Processes
 from actors.runtime import Bus, Cell, Ref, Supervisor
 from actors.services import Services, ServiceView
 from actors.services.history import History
@@ -28,10 +32,13 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
     """A system with *services*, all stopped, and no sample yet."""
     settings = SystemSettings(data_dir=tmp, services=services)
     bus = Bus()
-    metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None))
     nobody = cast("Supervisor", None), cast("Keeper", None), cast("Store", None)
-    history = cast("History", None)
-    return System(settings, bus, *nobody, Services(services, bus), metrics, history)
+    board = Services(services, bus)
+    charts, processes = cast("Charts", None), Processes(board.board, 2.0)
+    metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None), charts, processes)
+    record = new_record(settings.alerts, bus, None, zone=SEOUL, find=board.settings_of)
+    alerts = Alerts(record, cast("Ref[AlertCommands]", None), nobody[2], settings.alerts)
+    return System(settings, bus, *nobody, board, metrics, alerts, cast("History", None))
 
 
 def hub_of(system: System) -> Hub:

@@ -2,19 +2,25 @@
 
 import json
 import logging
-from typing import cast
+import re
+from datetime import timedelta
+from typing import Literal, cast
 
 import attrs
 import pytest
 import trio
 
-from actors import ServiceChanged, ServiceEvent, State, System
-from actors.metrics.messages import AlertChanged, Readings, SampleTaken
+from actors import AlertRaised, AlertRule, ServiceChanged, ServiceEvent, State, System
+from actors.alerts.messages import Alert, AlertChanged
+from actors.metrics.actor import alert_of
+from actors.metrics.messages import Readings, SampleTaken
 from actors.metrics.records import Sample
-from actors.metrics.rules import DEFAULT_RULES, Change, RuleState
+from actors.metrics.rules import Change, RuleState, rules_of
 from actors.metrics.usage import Usage
 from actors.runtime import Lagged
 from actors.services import Failure
+from actors.settings.alerts import MACHINE_FIGURES, SERVICE_FIGURES
+from hamster.http import texts_ko
 from hamster.http.frames import Frame
 from hamster.http.live import HUB_EVENTS, Client
 from tests.hamster.http.showcase import hub_of, process, shown, view
@@ -84,15 +90,70 @@ async def test_every_event_has_its_sentence(event_type: str) -> None:
     assert str(data(frame)["message"]).startswith("이름 one 서비스")
 
 
-@pytest.mark.parametrize("rule", DEFAULT_RULES)
+OF_SERVICES = [f"service.one.{figure}" for figure in SERVICE_FIGURES]
+FIGURES = [*MACHINE_FIGURES, "disk_percent:/home", "temperature:chip 1", *OF_SERVICES]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
 @pytest.mark.parametrize(("what", "value"), [("fired", 99.0), ("cleared", 1.0), ("lost", None), ("found", 1.0)])
-async def test_every_alert_has_its_sentence_and_level(rule: object, what: str, value: float | None) -> None:
-    state = RuleState(rule=rule, value=value)  # pyright: ignore[reportArgumentType] - a Rule
-    (frame,) = await told(shown(), AlertChanged(Change(what, state), NOON))  # pyright: ignore[reportArgumentType]
+async def test_every_alert_of_a_rule_has_its_sentence_and_level(
+    figure: str, what: Literal["fired", "cleared", "lost", "found"], value: float | None
+) -> None:
+    (rule,) = rules_of({"any": AlertRule(figure=figure, above=50.0)})
+    state = RuleState(rule=rule, value=value, target="one" if figure.startswith("service.") else "")
+    (frame,) = await told(shown(), changed(Change(what, state)))
     alert = data(frame)
-    assert list(alert) == ["level", "title", "message", "category", "source", "metadata"]
+    assert list(alert)[:6] == ["level", "title", "message", "category", "source", "metadata"]
+    assert (alert["category"], alert["source"]) == ("metrics", "any")
     assert alert["level"] == (state.rule.level if what in ("fired", "lost") else "info")
-    assert "{" not in f"{alert['title']}{alert['message']}"
+    assert cast("dict[str, object]", alert["metadata"])["what"] == what
+    text = f"{alert['title']}{alert['message']}"
+    assert "{" not in text
+    assert re.search("[가-힣]", text)
+    assert "_" not in text, "no name of a figure is shown as it is"
+
+
+def changed(change: Change) -> AlertChanged:
+    """The event of a rule's alert, as it comes to people."""
+    event = alert_of(change)
+    raised = event if isinstance(event, AlertRaised) else None
+    alert = Alert(
+        number=1,
+        source=event.source,
+        key=event.key,
+        level=change.state.rule.level,
+        code=raised.code if raised else "no_data" if event.key.endswith("no_data") else "figure",
+        detail=event.detail,
+        values=event.values,
+        service_id=change.state.target or None,
+        raised_at=NOON,
+        changed_at=NOON,
+        cleared_at=None if raised else NOON,
+        duration=None if raised else timedelta(minutes=3),
+    )
+    return AlertChanged(what="fired" if raised else "cleared", alert=alert, told=True)
+
+
+@pytest.mark.parametrize("code", [*texts_ko.ALERTS, "something_new"])
+@pytest.mark.parametrize("what", ["fired", "cleared"])
+async def test_every_alert_of_a_part_has_its_sentence(code: str, what: Literal["fired", "cleared"]) -> None:
+    alert = Alert(
+        number=7, source="services", key="fatal/one", level="critical", code=code, detail="token=hunter2 was refused",
+        values={"name": "뉴스", "error": "password=hunter2"}, service_id="one", raised_at=NOON, changed_at=NOON,
+        duration=timedelta(days=1, hours=2, minutes=3),
+    )  # fmt: skip
+    (frame,) = await told(shown(ONE), AlertChanged(what=what, alert=alert, told=True))
+    found = data(frame)
+    assert (found["id"], found["source"], found["service_id"]) == ("alert_7", "fatal/one", "one")
+    assert "hunter2" not in frame.text
+    assert "{" not in f"{found['title']}{found['message']}"
+    assert ("1일 2시간" in str(found["message"])) is (what == "cleared")
+
+
+async def test_an_alert_that_nobody_is_to_hear_of_is_no_frame() -> None:
+    (rule,) = rules_of({"any": AlertRule(figure="cpu_percent", above=50.0)})
+    quiet = attrs.evolve(changed(Change("fired", RuleState(rule=rule, value=99.0))), told=False)
+    assert await told(shown(), quiet) == []
 
 
 async def test_a_sample_tells_the_machine_and_what_the_services_use() -> None:
