@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 import attrs
 import outcome
@@ -18,6 +18,8 @@ from actors.runtime import Bus
 from actors.runtime.groups import unwrapping
 from actors.store_errors import NewerSchema, OutcomeUnknown, StoreError, StoreFull, StoreUnavailable
 from actors.store_file import WAL_LIMIT, Migrations, StoreFile
+from actors.store_jobs import Job, Later, Transaction
+from actors.store_readers import Readers, close
 
 __all__ = [
     "Migrations",
@@ -55,8 +57,6 @@ SETTLE_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 """How long closing may take: a disk that hangs must not keep the program from ending."""
 
-Transaction = Callable[[sqlite3.Connection], T]
-
 
 @attrs.frozen
 class StoreFailed:
@@ -76,45 +76,6 @@ class StoreRecovered:
     dropped: int
 
 
-@attrs.define(eq=False)
-class _Job(Generic[T]):
-    """One write on its way to the thread: begun there, or given up here, never both."""
-
-    transaction: Transaction[T]
-    durable: bool
-    lock: threading.Lock = attrs.field(factory=threading.Lock)
-    begun: bool = False
-    given_up: bool = False
-
-    def begin(self) -> bool:
-        with self.lock:
-            self.begun = not self.given_up
-            return self.begun
-
-    def give_up(self) -> bool:
-        """Whether it is certain that it will not be carried out."""
-        with self.lock:
-            self.given_up = True
-            return not self.begun
-
-
-@attrs.frozen(eq=False)
-class _Later:
-    """One write that nobody waits for in a thread."""
-
-    transaction: Transaction[Any]
-    then: Callable[[outcome.Outcome[Any]], object] | None
-    durable: bool
-
-    def done(self, result: outcome.Outcome[Any]) -> None:
-        if self.then is None:
-            return
-        try:
-            self.then(result)
-        except Exception:  # somebody else's; the store goes on
-            log.exception("store.follow_up_failed next=go_on")
-
-
 class Store:
     """An open database. Made by `open_store`.
 
@@ -128,13 +89,13 @@ class Store:
         self._bus = bus
         self._domains: Sequence[Migrations] = ()
         self._writer = trio.CapacityLimiter(1)
-        self._readers = trio.CapacityLimiter(READERS)
+        self._reading = trio.CapacityLimiter(READERS)
+        self._readers = Readers(self._file)
         self._at_work = threading.Lock()
         """Held by the thread that uses the connection for writing: closing it meanwhile would crash the process."""
         self._write_connection: sqlite3.Connection | None = None
-        self._read_connections: list[sqlite3.Connection] = []
         self._closed = False
-        self._later: deque[_Later] = deque()
+        self._later: deque[Later] = deque()
         self._more = trio.Event()
         self._dropped = 0
         self._why: str | None = None
@@ -179,8 +140,12 @@ class Store:
         Raises:
             StoreUnavailable: Closed or broken, or it took longer than `READ_SECONDS`.
         """
+        if self._write_connection is None:
+            raise StoreUnavailable(self.path, self._why or "it is not open")
         with trio.move_on_after(READ_SECONDS):
-            return await trio.to_thread.run_sync(self._reading, query, abandon_on_cancel=True, limiter=self._readers)
+            return await trio.to_thread.run_sync(
+                self._readers.read, query, abandon_on_cancel=True, limiter=self._reading
+            )
         raise StoreUnavailable(self.path, f"no answer within {READ_SECONDS:g} s")
 
     def write_later(
@@ -201,7 +166,7 @@ class Store:
         """
         if len(self._later) >= LATER:
             self._give_up([self._later.popleft()], StoreUnavailable(self.path, "too many writes wait"))
-        self._later.append(_Later(transaction, then, durable))
+        self._later.append(Later(transaction, then, durable))
         self._more.set()
 
     async def write_in_turn(self, transaction: Transaction[T], *, seconds: float = WRITE_SECONDS) -> T:
@@ -253,8 +218,7 @@ class Store:
     def close(self) -> None:
         """Close all connections; blocks, at most `CLOSE_SECONDS`. One that a hanging thread uses is left to it."""
         self._closed = True
-        while self._read_connections:
-            _close(self._read_connections.pop())
+        self._readers.close()
         if not self._at_work.acquire(timeout=CLOSE_SECONDS):
             log.error("store.close_cut_off path=%s next=leave_it", self.path)
             return
@@ -265,7 +229,7 @@ class Store:
 
     def _close_writer(self) -> None:
         if self._write_connection is not None:
-            _close(self._write_connection)
+            close(self._write_connection)
             self._write_connection = None
 
     async def run(self) -> None:
@@ -283,7 +247,7 @@ class Store:
     # -- work
 
     async def _write(self, transaction: Transaction[T], *, durable: bool) -> T:
-        job = _Job(transaction, durable)
+        job = Job(transaction, durable)
         try:
             with trio.move_on_after(WRITE_SECONDS):
                 return await trio.to_thread.run_sync(
@@ -324,7 +288,7 @@ class Store:
             self._recover()
         return True
 
-    async def _one_by_one(self, batch: Sequence[_Later]) -> None:
+    async def _one_by_one(self, batch: Sequence[Later]) -> None:
         for later in batch:
             result: object = None
             try:
@@ -336,12 +300,12 @@ class Store:
             else:
                 later.done(outcome.Value(result))
 
-    def _give_up(self, batch: Sequence[_Later], error: Exception) -> None:
+    def _give_up(self, batch: Sequence[Later], error: Exception) -> None:
         self._dropped += len(batch)
         for later in batch:
             later.done(outcome.Error(error))
 
-    def _put_back(self, batch: Sequence[_Later], error: StoreError) -> bool:
+    def _put_back(self, batch: Sequence[Later], error: StoreError) -> bool:
         room = max(0, LATER - len(self._later))
         lost = max(0, len(batch) - room)
         self._give_up(batch[:lost], error)
@@ -385,7 +349,7 @@ class Store:
             with suppress(sqlite3.Error):
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _in_transaction(self, job: _Job[T]) -> T:
+    def _in_transaction(self, job: Job[T]) -> T:
         with self._at_work:
             try:
                 return self._carried_out(job)
@@ -393,7 +357,7 @@ class Store:
                 if self._closed:  # meanwhile
                     self._close_writer()
 
-    def _carried_out(self, job: _Job[T]) -> T:
+    def _carried_out(self, job: Job[T]) -> T:
         if not job.begin():
             raise StoreUnavailable(self.path, "it was given up before its turn")
         if self._closed:
@@ -411,14 +375,14 @@ class Store:
                 return self._again(job)
             raise explained from error
 
-    def _again(self, job: _Job[T]) -> T:
+    def _again(self, job: Job[T]) -> T:
         assert self._write_connection is not None  # noqa: S101 - it was used a moment ago
         try:
             return self._commit(self._write_connection, job)
         except sqlite3.Error as error:
             raise self._file.explained(error) from error
 
-    def _commit(self, connection: sqlite3.Connection, job: _Job[T]) -> T:
+    def _commit(self, connection: sqlite3.Connection, job: Job[T]) -> T:
         # In NORMAL, what was committed survives our own end but not a power cut; FULL costs an fsync.
         connection.execute(f"PRAGMA synchronous = {'FULL' if job.durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
@@ -430,41 +394,6 @@ class Store:
                 connection.execute("ROLLBACK")
             raise
         return result
-
-    def _reading(self, query: Transaction[T]) -> T:
-        if self._closed:
-            raise StoreUnavailable(self.path, "it is closed")
-        if self._write_connection is None:
-            raise StoreUnavailable(self.path, self._why or "it is not open")
-        stopped = threading.Event()
-
-        def look_around() -> int:
-            try:
-                trio.from_thread.check_cancelled()
-            except trio.Cancelled:
-                stopped.set()
-                return 1
-            return 0
-
-        try:
-            pooled = bool(self._read_connections)
-            connection = self._read_connections.pop() if pooled else self._file.connect(read_only=True)
-            connection.set_progress_handler(look_around, 10_000)
-            try:
-                connection.execute("BEGIN")
-                return query(connection)
-            finally:
-                connection.set_progress_handler(None, 0)
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                if self._closed:
-                    _close(connection)
-                else:
-                    self._read_connections.append(connection)
-        except sqlite3.Error as error:
-            if stopped.is_set():
-                trio.from_thread.check_cancelled()
-            raise self._file.explained(error) from error
 
 
 @asynccontextmanager
@@ -496,8 +425,3 @@ async def open_store(path: Path, bus: Bus, domains: Sequence[Migrations]) -> Asy
         with trio.CancelScope(shield=True):  # bounded by WRITE_SECONDS, SETTLE_SECONDS and CLOSE_SECONDS
             await store.settle()
             await trio.to_thread.run_sync(store.close)
-
-
-def _close(connection: sqlite3.Connection) -> None:
-    with suppress(sqlite3.Error):
-        connection.close()

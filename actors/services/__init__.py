@@ -1,6 +1,8 @@
 """Services: supervised child processes, and the kinds that are still to come."""
 
+from actors.services.checking import CheckAborted, CheckNow, LookTicket, NotCheckable, NotRunning
 from actors.services.directory import Services
+from actors.services.look import Look
 from actors.services.messages import (
     Accepted,
     Board,
@@ -22,6 +24,7 @@ from actors.services.messages import (
     ServiceOwned,
     ServicesConfigured,
     ServiceUnavailable,
+    ServiceUnconfigured,
     ServiceView,
     StartService,
     State,
@@ -34,12 +37,18 @@ __all__ = [
     "Accepted",
     "AlreadyRolling",
     "Board",
+    "CheckAborted",
+    "CheckNow",
     "Configure",
     "Configured",
     "Failure",
     "Happened",
     "Health",
+    "Look",
+    "LookTicket",
     "NotApplied",
+    "NotCheckable",
+    "NotRunning",
     "Reconfigured",
     "RestartService",
     "Rolling",
@@ -53,6 +62,7 @@ __all__ = [
     "ServiceNotFound",
     "ServiceOwned",
     "ServiceUnavailable",
+    "ServiceUnconfigured",
     "ServiceView",
     "Services",
     "ServicesConfigured",

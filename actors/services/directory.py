@@ -12,6 +12,7 @@ import trio
 
 from actors.runtime import Bus, Cell, ChildSpec, Message, Ref, Supervisor
 from actors.services.added import forget, keep
+from actors.services.checking import CheckNow, LookTicket
 from actors.services.keeper import Keeper
 from actors.services.messages import (
     Accepted,
@@ -147,6 +148,17 @@ class Services:
         if self._remember is not None:
             await self._remember(service_id)
         return accepted
+
+    async def check(self, service_id: str) -> LookTicket:
+        """Look at it now; the ticket is to wait with for what is found.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            NotCheckable: There is nothing to look at in its kind.
+            NotRunning: It is stopped.
+        """
+        kind = self.view(service_id).settings.kind
+        return await self.ref(service_id).ask(CheckNow(service_id, kind))
 
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.
@@ -315,9 +327,10 @@ class Services:
         await self._roster.open(Premises(supervisor, keeper, logs_dir, random), wanted or {})
 
     async def shut_down(self) -> None:
-        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
+        """Stop all services, each after those that depend on it and otherwise at the same time.
 
-        A service whose actor is down is stopped as well.
+        Returns once all are stopped, or after the longest chain of graces and a margin. A service whose actor is down
+        is stopped as well.
         """
         await self._roster.shut_down()
 

@@ -1,14 +1,13 @@
 """Parts of the system itself that can be paused, as services."""
 
 from datetime import UTC, datetime
-from typing import Literal
 
 import attrs
 import trio
 
 from actors.runtime import Actor, Cell
-from actors.services.messages import Accepted, Configured, Happened, State, Wanted
-from actors.services.record import BoardWriter
+from actors.services.board import BoardWriter, Cause
+from actors.services.messages import Accepted, Configured, State, Wanted
 from actors.settings import ServiceSettings
 
 
@@ -37,29 +36,24 @@ class PartService(Actor):
         return Configured(restarted=False)
 
     def shut_down(self) -> None:
-        self._become(State.STOPPED, "shut_down")
+        self._become(State.STOPPED, Cause("shut_down"))
 
     def _command(self, wanted: Wanted) -> Accepted:
         before = self._board.cell.value[self._id]
-        if before.wanted is not wanted:
-            self._board.put(attrs.evolve(before, wanted=wanted))
-            self._say("wanted", before.wanted.value, wanted.value, "command")
         up = wanted is Wanted.UP
         if self._switch.value is not up:
             self._switch.set(up)
-        self._become(State.RUNNING if up else State.STOPPED, "start" if up else "stop")
+        self._become(State.RUNNING if up else State.STOPPED, Cause("start" if up else "stop", by="command"), wanted)
         after = self._board.cell.value[self._id]
         return Accepted(after, changed=(after.state, after.wanted) != (before.state, before.wanted))
 
-    def _become(self, state: State, reason: str) -> None:
+    def _become(self, state: State, cause: Cause, wanted: Wanted | None = None) -> None:
         view = self._board.cell.value[self._id]
-        if view.state is state:
-            return
+        new = attrs.evolve(view, wanted=wanted or view.wanted)
         running = state is State.RUNNING
-        since, clock = (datetime.now(UTC), trio.current_time()) if running else (None, None)
-        self._board.put(attrs.evolve(view, state=state, running_since=since, running_since_clock=clock))
-        self._say("state", view.state.value, state.value, reason)
-        self._board.tell("started" if running else "stopped", self._id)
-
-    def _say(self, what: Literal["state", "wanted"], old: str, new: str, reason: str) -> None:
-        self.context.bus.publish(Happened(self._id, datetime.now(UTC), what, old, new, reason))
+        if state is not view.state:
+            since, clock = (datetime.now(UTC), trio.current_time()) if running else (None, None)
+            new = attrs.evolve(new, state=state, running_since=since, running_since_clock=clock)
+        self._board.put(new, cause)
+        if state is not view.state:
+            self._board.tell("started" if running else "stopped", self._id)

@@ -1,9 +1,7 @@
 """The `process` kind: any command, kept running through the keeper."""
 
 import logging
-import os
-import signal
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -11,25 +9,29 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import CORRELATION, Actor, Backoff, Message, Timer
-from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, ProcessSpec, Run, RunStatus
+from actors.runtime import CORRELATION, Actor, Message, Timer
+from actors.services.attendance import Attendance
+from actors.services.delays import begin_delay, begin_rest
+from actors.services.dependencies import Outlook, outlook
+from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
+from actors.services.launching import launch
 from actors.services.messages import Accepted, Configured, Failure, State, Wanted
-from actors.services.record import ServiceRecord
+from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
 from actors.services.reload import effect_of, starts_anew
 from actors.services.rules import Action, Event, judge, transition, wanted_after
-from actors.settings import ProcessOptions, ServiceSettings
+from actors.services.run_report import LOST, cause_of_end, describe, failure_of, lived
+from actors.services.telling import alarm_of_fatal, alarm_of_log
+from actors.services.watching import dismissal, note_health, note_start
+from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")
 
 SETTLED = frozenset({State.RUNNING, State.STOPPED, State.EXITED, State.FATAL})
 """Where a command has come to its end."""
 
-
-LOST = ("holder lost", "keeper lost")
-"""What `RunStatus.error` says of a run that was killed with what watched it: our failure, not the service's."""
+COMMAND = Cause("command")
 
 
-@attrs.frozen
 class _LookAtRun(Message["ProcessService", None]):
     """The run has news; also sent by timers, whose tick it does not need."""
 
@@ -41,28 +43,49 @@ class ProcessService(Actor):
     """Keeps one command as it is wanted.
 
     All that must outlive a crash of this actor is in its record: a new incarnation takes over the run where it is.
-    What the keeper reports is looked at, never counted: a report that found the mailbox full is seen with the next
-    message.
+    What the keeper, the probes and the board report is looked at, never counted: a report that found the mailbox full
+    is seen with the next message.
+
+    Args:
+        record: What is remembered of the service.
+        keeper: Holds its processes.
+        logs_dir: Where its log is.
+        random: For the jitter of delays.
+        start_other: Has another service started; it must not wait.
     """
 
-    def __init__(self, record: ServiceRecord, keeper: Keeper, logs_dir: Path, random: Random) -> None:
+    def __init__(
+        self,
+        record: ServiceRecord,
+        keeper: Keeper,
+        logs_dir: Path,
+        random: Random,
+        start_other: Callable[[str], object],
+    ) -> None:
         self._record = record
         self._keeper = keeper
         self._logs_dir = logs_dir
         self._random = random
+        self._start_other = start_other
         self._alarm: Timer | None = None
-        self._backoff = backoff_of(record.options)
+        self._attendance: Attendance | None = None
 
     async def on_start(self) -> None:
+        self._follow_dependencies()
         self._resume()
         if self._record.shutting_down:
             await self.shut_down()
         self._set_alarm()
         self.context.tell(_LookAtRun())
 
+    async def on_stop(self) -> None:
+        self._record.board.unfollow(self._record.settings.id)
+
     def _resume(self) -> None:
         """Begin anew what an earlier incarnation may have died in the middle of."""
         record = self._record
+        if record.dismissed is not None and not record.run_ended:
+            record.end_run()
         match record.view.state:
             case State.STARTING if record.run_ended:
                 record.spawn_waits = True
@@ -70,19 +93,21 @@ class ProcessService(Actor):
                 record.end_run()
             case State.BACKOFF if record.due_at is None:
                 record.due_at = trio.current_time()
+            case State.FATAL if record.due_at is None and not record.missing:
+                begin_rest(record)
             case _:
                 pass  # the run, or its end, is there to be looked at
 
     # -- commands
 
     async def start(self) -> Accepted:
-        return await self._command(Event.START)
+        return await self.command(Event.START)
 
     async def stop(self) -> Accepted:
-        return await self._command(Event.STOP)
+        return await self.command(Event.STOP)
 
     async def restart(self) -> Accepted:
-        return await self._command(Event.RESTART)
+        return await self.command(Event.RESTART)
 
     async def configure(self, settings: ServiceSettings) -> Configured:
         await self.look()
@@ -91,23 +116,26 @@ class ProcessService(Actor):
         assert options is not None  # noqa: S101 - another kind would be another service
         effect = effect_of(record.settings, settings)
         record.configure(settings, options)
-        self._backoff = backoff_of(options)
+        self._follow_dependencies()
         anew = starts_anew(effect, record.view) and not record.shutting_down
         if anew:
-            record.caused_by = CORRELATION.get()
-            record.commanded_restart = record.view.state in (State.STARTING, State.RUNNING)
-            record.failures.clear()
-            record.attempts = 0
-            await self._happen(Event.RESTART)
+            self._begin_command(Event.RESTART)
+            await self._happen(Event.RESTART, Cause("reload", "its configuration is another one"))
         await self.look()  # by the new settings: what it waits for may be there already
         return Configured(restarted=anew)
 
     async def shut_down(self) -> None:
         self._record.shutting_down = True
-        await self._happen(Event.STOP)  # before any look, which might start what is due
+        await self._happen(Event.STOP, Cause("shutdown"))  # before any look, which might start what is due
         await self.look()
 
-    async def _command(self, event: Event) -> Accepted:
+    async def command(self, event: Event, by: Cause = COMMAND) -> Accepted:
+        """Carry out a command.
+
+        Args:
+            event: `START`, `STOP` or `RESTART`.
+            by: Who gave it, and why.
+        """
         await self.look()
         record = self._record
         before = record.view
@@ -115,20 +143,29 @@ class ProcessService(Actor):
             return Accepted(before, changed=False)
         wanted = wanted_after(before.wanted, event)
         if (transition(before.state, event).state, wanted) != (before.state, before.wanted):
-            record.caused_by = CORRELATION.get()
-            record.commanded_restart = event is Event.RESTART and before.state in (State.STARTING, State.RUNNING)
-            if event is not Event.STOP:
-                record.failures.clear()
-                record.attempts = 0
-        await self._happen(event, wanted=wanted)
+            self._begin_command(event)
+        if event is not Event.STOP and (event is Event.RESTART or before.state not in ALIVE or record.spawn_waits):
+            self._bring_dependencies()
+        cause = attrs.evolve(by, reason=event.value, by=by.reason) if by is COMMAND else by
+        await self._happen(event, cause, wanted=wanted)
         await self.look()
         after = record.view
         return Accepted(after, changed=(after.state, after.wanted) != (before.state, before.wanted))
 
+    def _begin_command(self, event: Event) -> None:
+        """What follows is its consequence; who is to run is forgiven its failures."""
+        record = self._record
+        record.caused_by = CORRELATION.get()
+        record.commanded_restart = event is Event.RESTART and record.view.state in ALIVE
+        if event is not Event.STOP:
+            record.failures.clear()
+            record.attempts = 0
+            record.last_chance = False
+
     # -- what happens
 
     async def look(self) -> None:
-        """Deal with whatever the run and the timers have come to since the last look."""
+        """Deal with whatever the run, its probes, its dependencies and the timers have come to since the last look."""
         # Until a command has come to its end, what happens is its consequence.
         token = CORRELATION.set(CORRELATION.get() or self._record.caused_by)
         try:
@@ -141,41 +178,50 @@ class ProcessService(Actor):
         run = record.run
         if run is not None:
             record.change(lost_output_bytes=record.lost_output_before + run.status.lost_output_bytes)
+            alarm_of_log(record)
             if not record.run_ended:
                 await self._look_at_run(run)
         if record.due_at is not None and trio.current_time() >= record.due_at:
             record.due_at = None
             await self._happen(Event.DUE)
-        if record.spawn_waits and record.gone:
-            record.spawn_waits = False
-            await self._spawn()
+        if record.missing and record.view.state is State.FATAL:
+            await self._look_for_dependencies()
+        if record.spawn_waits:
+            await self._spawn_when_it_can()
         if record.view.state is State.STOPPING and record.gone:
             up = record.view.wanted is Wanted.UP and not record.shutting_down
-            await self._happen(Event.GONE_WANTED if up else Event.GONE)
+            event = Event.GONE_WANTED if up else Event.GONE
+            await self._happen(event, cause_of_end(event.value, None if record.run is None else record.run.status))
+        self._attend()
         self._set_alarm()
 
     async def _look_at_run(self, run: Run) -> None:
-        record, status = self._record, run.status
-        over = status.phase in (Phase.EXITED, Phase.EMPTY)
-        if status.started_at is not None:
-            record.change(
-                pid=status.pid,
-                running_since=record.view.running_since or datetime.now(UTC),
-                running_since_clock=status.started_at,
-            )
-            # Judged by when it ended: this look may be late.
-            if lived(status, record.options.start_seconds, trio.current_time()):
-                await self._came_up()
-        if over:
-            await self._ended(status, pid=None, running_since=None, running_since_clock=None)
+        record, status, now = self._record, run.status, trio.current_time()
+        note_start(record)
+        note_health(record, now)
+        # Judged by when it ended: this look may be late.
+        if record.dismissed is None and record.is_ready and lived(status, record.options.start_seconds, now):
+            await self._came_up()
+        if status.phase in (Phase.EXITED, Phase.EMPTY):
+            await self._ended(status, **NO_RUN)
             # Only now: had the lines above crashed, the next incarnation would find the end still to be dealt with.
             record.run_ended = True
+        elif (failure := dismissal(record, now)) is not None:
+            self._dismiss(failure)
+
+    def _dismiss(self, failure: Failure) -> None:
+        """End a run that does not do its work: a failure, though nobody commanded an end."""
+        record = self._record
+        record.dismissed = failure
+        service, reason, detail = record.settings.id, failure.reason, failure.detail
+        log.warning("service.dismissed service=%s reason=%s detail=%r", service, reason, detail)
+        record.end_run()
 
     async def _came_up(self) -> None:
         record = self._record
         if record.view.state is not State.STARTING:
             return
-        await self._happen(Event.UP)
+        await self._happen(Event.UP, ready_at=record.view.ready_at or datetime.now(UTC))
         if record.up_after_failure is not None:
             record.board.tell("recovered", record.settings.id, record.up_after_failure)
         elif record.commanded_restart:
@@ -194,42 +240,58 @@ class ProcessService(Actor):
             also: Changes in the view with it.
         """
         record, now = self._record, trio.current_time()
-        state = record.view.state
-        if state not in (State.STARTING, State.RUNNING):
-            record.change(**also)
+        state, dismissed = record.view.state, record.dismissed
+        if state not in ALIVE:
+            record.change(cause_of_end("end", status), **also)
             return  # it was told to end
-        verdict = judge(record.options, exit_code=status.exit_code, started=state is State.RUNNING)
-        counted = verdict.failure and not ours and status.error not in LOST
-        event = verdict.event(too_often=counted and not record.failures.allow(now))
-        failure = _failure(status) if verdict.failure else None
-        if failure is not None:
-            also["last_failure"] = record.up_after_failure = failure
+        exit_code = None if dismissed is not None else status.exit_code
+        verdict = judge(record.options, exit_code=exit_code, started=state is State.RUNNING)
         if lived(status, record.options.healthy_seconds, now):
             record.attempts = 0
+            record.last_chance = False
+        counted = verdict.failure and not ours and (dismissed is not None or status.error not in LOST)
+        event = verdict.event(too_often=counted and (not record.failures.allow(now) or record.last_chance))
+        failure = (dismissed or failure_of(status)) if verdict.failure else None
+        if failure is not None:
+            also["last_failure"] = record.up_after_failure = failure
         level = logging.INFO if failure is None else logging.WARNING
         log.log(level, "service.exited service=%s how=%r next=%s", record.settings.id, describe(status), event.value)
-        await self._happen(event, **also)
+        await self._happen(event, cause_of_end(event.value, status, dismissed), **also)
         if failure is not None:
             record.board.tell("error", record.settings.id, failure)
         elif not verdict.again:
             record.board.tell("stopped", record.settings.id)
 
-    async def _happen(self, event: Event, **also: object) -> None:
-        """Take the transition that *event* leads to; *also* changes in the view with the state, in one step."""
+    async def _happen(self, event: Event, cause: Cause | None = None, **also: object) -> None:
+        """Take the transition that *event* leads to.
+
+        Args:
+            event: What happened.
+            cause: What its history says of it; the event alone, unless given.
+            also: What else changes in the view, in one step with the state.
+        """
         record = self._record
         old = record.view.state
         following = transition(old, event)
         if following.state is not old:
             to, service = following.state.value, record.settings.id
             log.info("service.%s service=%s was=%s by=%s", to, service, old.value, event.value)
-            also |= {"state": following.state, "next_restart_at": None}
+            also = {"waits_for": (), "next_restart_at": None, **also, "state": following.state}
+        delay: float | None = None
         if following.action is Action.DELAY:
-            also["next_restart_at"] = datetime.now(UTC) + timedelta(seconds=self._delay())
+            delay = begin_delay(record, self._random)
+        elif following.action is Action.REST:
+            delay = begin_rest(record)
+        if delay is not None:
+            also["next_restart_at"] = datetime.now(UTC) + timedelta(seconds=delay)
         if event is Event.DUE and following.action is Action.SPAWN:
             also["restarts"] = record.view.restarts + 1
-        record.change(**also)
+            record.last_chance = record.last_chance or old is State.FATAL
+        record.change(cause or Cause(event.value), **also)
+        alarm_of_fatal(record)
         if following.action is Action.SPAWN:
-            await self._spawn_when_gone()
+            record.due_at, record.missing, record.spawn_waits = None, False, True
+            await self._spawn_when_it_can()
         elif following.action is Action.END:
             self._end()
         if following.state is State.STOPPED and old is not State.STOPPED:
@@ -239,12 +301,20 @@ class ProcessService(Actor):
 
     # -- actions
 
-    async def _spawn_when_gone(self) -> None:
-        self._record.due_at = None
-        if self._record.gone:
+    async def _spawn_when_it_can(self) -> None:
+        record = self._record
+        if not record.gone:
+            return
+        ahead = outlook(record.settings, record.board.cell.value, brings=record.brings)
+        if ahead.missed is not None:
+            await self._missed(ahead, ahead.missed)
+            return
+        if ahead.waits_for and ahead.waits_for != record.view.waits_for:
+            log.info("service.waits service=%s for=%s", record.settings.id, ",".join(ahead.waits_for))
+        record.change(waits_for=ahead.waits_for)
+        if not ahead.waits_for:
+            record.spawn_waits = False
             await self._spawn()
-        else:
-            self._record.spawn_waits = True
 
     async def _spawn(self) -> None:
         record = self._record
@@ -253,118 +323,92 @@ class ProcessService(Actor):
             # The task that follows the run outlives what caused it, and keeps the context it was started with.
             token = CORRELATION.set(None)
             try:
-                run = await self._keeper.start(service, self._spec(), self._run_changed)
+                await launch(record, self._keeper, self._logs_dir, self._run_changed)
             finally:
                 CORRELATION.reset(token)
         except (InvalidSpec, KeeperClosed, OSError) as error:
             # No process, no run: the same as a command that could not be executed. `KeeperUnavailable`, an OSError
             # like any other here, is no fault of the service.
             log.error("service.spawn_failed service=%s error=%s", service, error)
+            record.dismissed = None
             await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=not isinstance(error, InvalidSpec))
             return
-        if record.run is not None:
-            record.lost_output_before += record.run.status.lost_output_bytes
-        record.run, record.run_ended = run, False
         self.context.tell(_LookAtRun())  # the first news may have come before this line
-
-    def _delay(self) -> float:
-        """Start the delay before the next run; its length in seconds."""
-        record = self._record
-        delay = self._backoff.delay(record.attempts, self._random)
-        record.attempts += 1
-        record.due_at = trio.current_time() + delay
-        return delay
 
     def _end(self) -> None:
         record = self._record
         record.due_at = None
-        record.spawn_waits = False
+        record.spawn_waits = record.brings = record.missing = False
         record.up_after_failure = None
         record.end_run()
 
-    def _set_alarm(self) -> None:
-        """Be woken when the delay is over, or when the run has been alive for long enough."""
+    # -- what it depends on
+
+    def _follow_dependencies(self) -> None:
+        settings = self._record.settings
+        self._record.board.unfollow(settings.id)
+        if settings.depends_on:
+            self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
+
+    def _dependency_changed(self) -> None:
+        if self._record.spawn_waits or self._record.missing:
+            self.context.tell(_LookAtRun())
+
+    def _bring_dependencies(self) -> None:
+        """Have those started that must be there first, whatever they were told before."""
         record = self._record
-        due = record.due_at
-        started_at = None if record.run is None else record.run.status.started_at
-        if record.view.state is State.STARTING and not record.run_ended and started_at is not None:
-            due = started_at + record.options.start_seconds
+        record.brings = True
+        for other in outlook(record.settings, record.board.cell.value, brings=True).resting:
+            log.info("service.brings service=%s other=%s", record.settings.id, other)
+            self._start_other(other)
+
+    async def _missed(self, ahead: Outlook, why: str) -> None:
+        """Give up waiting, until all have come after all."""
+        record = self._record
+        failure = Failure("dependency", why, datetime.now(UTC))
+        log.warning("service.dependency_missed service=%s why=%r", record.settings.id, why)
+        record.spawn_waits, record.missing, record.brings = False, True, True
+        record.up_after_failure = failure
+        await self._happen(Event.MISSED, Cause("missed", why), last_failure=failure, waits_for=ahead.waits_for)
+        record.board.tell("error", record.settings.id, failure)
+
+    async def _look_for_dependencies(self) -> None:
+        record = self._record
+        ahead = outlook(record.settings, record.board.cell.value, brings=True)
+        record.change(waits_for=ahead.waits_for)
+        if not ahead.waits_for:
+            await self._happen(Event.CAME)
+
+    # -- being woken
+
+    def _attend(self) -> None:
+        """Have the run looked after while it is to live, by one attendance."""
+        record = self._record
+        attended = record.attended if record.lives else None
+        if self._attendance is not None and self._attendance.attended is not attended:
+            self._attendance.end()
+            self._attendance = None
+        if attended is not None and attended.needs_attention and self._attendance is None:
+            self._attendance = Attendance(attended, lambda: self.context.tell(_LookAtRun()))
+            self.context.start_soon(self._attendance.attend, name=f"{self.context.path} attendance")
+        if self._attendance is not None and record.view.state is State.RUNNING:
+            self._attendance.came_up()
+
+    def _set_alarm(self) -> None:
+        """Be woken when the delay is over, when the run has lived for long enough, or when it must be ready."""
+        due = self._next_look_at()
         if self._alarm is not None:
             if self._alarm.active and self._alarm.due == due:
                 return
             self._alarm.cancel()
         self._alarm = None if due is None else self.context.at(due, lambda _: _LookAtRun())
 
+    def _next_look_at(self) -> float | None:
+        record = self._record
+        if record.view.state is not State.STARTING or record.dismissed is not None or record.lived_at is None:
+            return record.due_at
+        return record.lived_at if record.is_ready else record.ready_by
+
     def _run_changed(self, run: Run) -> None:
         """Called by the keeper's client; never waits. With a full mailbox the next message looks."""
         self.context.tell(_LookAtRun())
-
-    def _spec(self) -> ProcessSpec:
-        options, service = self._record.options, self._record.settings.id
-        return ProcessSpec(
-            argv=options.command,
-            env=environment(os.environ, self._record.settings, options),
-            cwd=options.cwd,
-            log_path=str(self._logs_dir / f"{service}.log"),
-            grace=options.stop_grace,
-        )
-
-
-async def end_unattended(record: ServiceRecord) -> None:
-    """Stop a service whose actor does not take messages, for good; returns once nothing of it is left."""
-    record.due_at, record.spawn_waits = None, False
-    record.end_run()
-    if record.run is not None:
-        await record.run.wait(Phase.EMPTY)
-    record.run_ended = True
-    if record.view.state is not State.STOPPED:
-        record.change(state=State.STOPPED, pid=None, running_since=None, running_since_clock=None, next_restart_at=None)
-        record.board.tell("stopped", record.settings.id)
-
-
-def environment(ours: Mapping[str, str], settings: ServiceSettings, options: ProcessOptions) -> dict[str, str]:
-    """The whole environment of a service: ours, who it is, and what its settings add."""
-    own = {"HAMSTER_SERVICE": settings.id}
-    if settings.instance is not None:
-        own |= {"HAMSTER_INSTANCE": str(settings.instance), "HAMSTER_INSTANCES": str(options.instances)}
-    return {**ours, **own, **options.env}
-
-
-def backoff_of(options: ProcessOptions) -> Backoff:
-    """How long the waits before its restarts are."""
-    return Backoff(options.backoff_initial, options.backoff_max, at_once=0, reset_after=options.healthy_seconds)
-
-
-def lived(status: RunStatus, seconds: float, now: float) -> bool:
-    """Whether a run was executed and has been alive for *seconds*, or was when it ended. *now* is Trio's clock."""
-    if status.started_at is None:
-        return False
-    seen_at = now if status.exited_at is None else status.exited_at
-    return seen_at >= status.started_at + seconds
-
-
-def describe(status: RunStatus) -> str:
-    """How a run ended, in English."""
-    if status.error is not None:
-        return status.error
-    if status.signal is not None:
-        return f"killed by {_signal_name(status.signal)}"
-    return f"exit code {status.exit_code}"
-
-
-def _failure(status: RunStatus) -> Failure:
-    now = datetime.now(UTC)
-    if status.signal is not None:
-        name = _signal_name(status.signal)
-        return Failure("signal", describe(status), now, signal=name)
-    if status.exit_code is not None:
-        return Failure("exit", describe(status), now, exit_code=status.exit_code)
-    reason = "lost" if status.error in LOST else "spawn"
-    return Failure(reason, describe(status), now)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"  # real-time signals between the named ones

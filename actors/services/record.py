@@ -1,53 +1,42 @@
 """What is remembered of a service beside its actor, so that a restarted actor goes on where the last one was."""
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from types import MappingProxyType
+from typing import TypedDict
 
 import attrs
 
-from actors.runtime import Bus, Cell, Changed
 from actors.runtime.specs import RestartIntensity, RestartWindow
+from actors.services.attendance import Attended
+from actors.services.board import BoardWriter, Cause
 from actors.services.keeper import Phase, Run
-from actors.services.messages import Board, EventType, Failure, ServiceChanged, ServiceEvent, ServiceView
+from actors.services.messages import Failure, Health, ServiceView, State
+from actors.services.wellness import Wellness
 from actors.settings import ProcessOptions, ServiceSettings
 
+__all__ = ["ALIVE", "NO_RUN", "BoardWriter", "Cause", "ServiceRecord", "new_record"]
 
-class BoardWriter:
-    """The board of all services: one cell, one entry per service, each written by that service's actor alone."""
+ALIVE = frozenset({State.STARTING, State.RUNNING})
+"""Where the end of its process is not what was commanded."""
 
-    def __init__(self, services: Mapping[str, ServiceView], bus: Bus) -> None:
-        self.cell: Cell[Board] = Cell(MappingProxyType(dict(services)))
-        self._bus = bus
 
-    def put(self, view: ServiceView) -> None:
-        """Replace the entry of *view*'s service, and tell it; nothing happens if it is the same."""
-        old = self.cell.value[view.id]
-        if old == view:
-            return
-        self.cell.set(MappingProxyType({**self.cell.value, view.id: view}))
-        self._bus.publish(ServiceChanged(old, view))
+class NoRun(TypedDict):
+    pid: None
+    running_since: None
+    running_since_clock: None
+    health: Health
+    health_detail: None
+    ready_at: None
 
-    def arrange(self, views: Sequence[ServiceView]) -> None:
-        """Have exactly *views* on the board, in this order."""
-        board = {view.id: view for view in views}
-        if list(board.items()) != list(self.cell.value.items()):
-            self.cell.set(MappingProxyType(board))
 
-    async def wait_until(self, condition: Callable[[Board], bool]) -> Board:
-        """The board once *condition* holds for it; waits as long as its caller lets it."""
-        watch = self.cell.subscribe()
-        with watch.changes:
-            board = watch.value
-            while not condition(board):
-                changed = await watch.changes.receive()
-                board = changed.value if isinstance(changed, Changed) else self.cell.value
-        return board
-
-    def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:
-        """Publish an event about a service, with its present view."""
-        self._bus.publish(ServiceEvent(event_type, self.cell.value[service_id], datetime.now(UTC), failure))
+NO_RUN: NoRun = {
+    "pid": None,
+    "running_since": None,
+    "running_since_clock": None,
+    "health": Health.UNKNOWN,
+    "health_detail": None,
+    "ready_at": None,
+}
+"""What the board says of a service without a process."""
 
 
 @attrs.define(eq=False)
@@ -62,10 +51,20 @@ class ServiceRecord:
     """The run in progress, or the last one."""
     run_ended: bool = True
     """The end of `run` was dealt with."""
+    attended: Attended | None = None
+    """`run` with what is seen of it."""
+    dismissed: Failure | None = None
+    """We end `run` because of this, and it will be a failure."""
     spawn_waits: bool = False
-    """A new run starts as soon as nothing is left of this one."""
+    """A new run starts as soon as nothing is left of this one, and all that it depends on is there."""
+    brings: bool = False
+    """It was told to start, so that what it depends on is started with it, and waited for."""
+    missing: bool = False
+    """It is FATAL only because something that it depends on will not come."""
     up_after_failure: Failure | None = None
     """It was down by this failure; said as a recovery once it is up."""
+    unwell: Failure | None = None
+    """It runs, and is said to be unhealthy by this."""
     caused_by: str | None = None
     """The correlation id of the command that is being carried out."""
     commanded_restart: bool = False
@@ -74,8 +73,14 @@ class ServiceRecord:
     """Failures in a row, for the backoff."""
     due_at: float | None = None
     """When the delay before the next run is over, on Trio's clock."""
+    last_chance: bool = False
+    """It was FATAL, and is tried once more: until it has lived for `healthy_seconds` one failure is too often."""
     lost_output_before: int = 0
     """Bytes that earlier runs' logs could not take."""
+    log_alarmed: bool = False
+    """Its log cannot be written, and that was told."""
+    fatal_alarmed: bool = False
+    """It was given up, and that was told."""
     shutting_down: bool = False
     """Everything stops: nothing is started any more, whatever is wanted."""
 
@@ -89,19 +94,57 @@ class ServiceRecord:
         """Nothing of the last run is left."""
         return self.run is None or self.run.status.phase is Phase.EMPTY
 
+    @property
+    def lives(self) -> bool:
+        """It has a run whose process was executed, whose end was not dealt with, and which is not being ended."""
+        run = self.run
+        return (
+            run is not None
+            and not self.run_ended
+            and run.status.started_at is not None
+            and self.dismissed is None
+            and self.view.state in ALIVE
+        )
+
+    @property
+    def wellness(self) -> Wellness:
+        """What its probes saw of `run`."""
+        return Wellness() if self.attended is None else self.attended.wellness
+
+    @property
+    def is_ready(self) -> bool:
+        """It does its work in this run, as far as it is asked whether it does."""
+        return self.options.ready is None or self.wellness.ready_at is not None
+
+    @property
+    def lived_at(self) -> float | None:
+        """When its process has lived, or would have, for `start_seconds`; Trio's clock. None without one."""
+        return self._after_start(self.options.start_seconds)
+
+    @property
+    def ready_by(self) -> float | None:
+        """When it must be ready; Trio's clock. None without a process."""
+        return self._after_start(0.0 if self.options.ready is None else self.options.ready.deadline)
+
+    def _after_start(self, seconds: float) -> float | None:
+        started_at = None if self.run is None or self.run_ended else self.run.status.started_at
+        return None if started_at is None else started_at + seconds
+
     def configure(self, settings: ServiceSettings, options: ProcessOptions) -> None:
-        """Go by other settings from now on."""
+        """Go by other settings from now on; a run that is there is looked after by them."""
         if (options.fatal_failures, options.fatal_window) != (self.options.fatal_failures, self.options.fatal_window):
             self.failures = failure_window(options)
         self.settings, self.options = settings, options
+        if self.attended is not None and not self.run_ended:
+            self.attended = self.attended.configured(options, up=self.view.state is State.RUNNING)
         self.change(settings=settings)
 
-    def change(self, **changes: object) -> None:
-        """Change what the board says of it."""
+    def change(self, cause: Cause | None = None, **changes: object) -> None:
+        """Change what the board says of it; see `BoardWriter.put`."""
         view = self.view
         # Compared first: most looks change nothing, and making a view costs more than looking at one.
         if any(getattr(view, name) != value for name, value in changes.items()):
-            self.board.put(attrs.evolve(view, **changes))
+            self.board.put(attrs.evolve(view, **changes), cause or Cause("unknown"))
 
     def end_run(self) -> None:
         """Ask the run to end, if there is one. Asking again changes nothing."""

@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from actors.runtime import ActorError, ActorState, ActorStopped, Bus, Cell, ChildSpec, Ref, Supervisor
+from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
 from actors.services.messages import (
@@ -25,16 +26,28 @@ from actors.services.messages import (
     State,
     Wanted,
 )
+from actors.services.monitors import (
+    MONITORS,
+    MonitorRecord,
+    MonitorService,
+    Surroundings,
+    actor_of,
+    can_start,
+    new_monitor,
+    shut_down_monitor,
+)
 from actors.services.part import PartService
-from actors.services.process import ProcessService, end_unattended
+from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
+from actors.services.stopping import dependents_first
+from actors.services.unattended import end_unattended
 from actors.settings import ServiceSettings
 
 log = logging.getLogger("actors.services")
 
 SHUT_DOWN_MARGIN = 4.0
-"""Seconds beyond the longest grace that a shutdown may take: a holder that does not answer is killed after 2."""
+"""Seconds beyond the graces that a shutdown may take: a holder that does not answer is killed after 2."""
 
 SHUT_DOWN_ANSWER = 1.0
 """Seconds that a service's actor has to take the shutdown: well within the margin, so that another way is left."""
@@ -66,6 +79,7 @@ class Roster:
         self.writer = BoardWriter({service.id: self._new_view(service) for service in self.settings.values()}, bus)
         self.refs: dict[str, Ref[ServiceCommands]] = {}
         self._records: dict[str, ServiceRecord] = {}
+        self._monitors: dict[str, MonitorRecord] = {}
         for service in self.settings.values():
             self._note(service)
         self._bus = bus
@@ -194,9 +208,12 @@ class Roster:
 
     # -- one service
 
+    def _can_start(self, settings: ServiceSettings) -> bool:
+        return settings.kind in self._parts or can_start(settings)
+
     def _new_view(self, settings: ServiceSettings) -> ServiceView:
         """What is known of a service that was never started."""
-        return ServiceView(settings, available=settings.kind == "process" or settings.kind in self._parts)
+        return ServiceView(settings, available=self._can_start(settings))
 
     def _note(self, settings: ServiceSettings) -> None:
         if settings.kind in self._parts:
@@ -210,6 +227,7 @@ class Roster:
             self._parts[settings.kind].set(True)  # with no service to switch it, it works
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
+        self._monitors.pop(service_id, None)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
     async def _start_actor(self, premises: Premises, settings: ServiceSettings) -> None:
@@ -218,46 +236,55 @@ class Roster:
         )
 
     def _start_if_wanted(self, settings: ServiceSettings, wanted: Wanted | None) -> None:
-        if not self.writer.cell.value[settings.id].available:
+        if not self._can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
             self.refs[settings.id].tell(StartService())
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
-    ) -> "Callable[[], ProcessService] | Callable[[], PartService] | Callable[[], IdleService]":
+    ) -> "Callable[[], ProcessService | MonitorService | PartService | IdleService]":
         record, switch = self._records.get(settings.id), self._parts.get(settings.kind)
         if switch is not None:
             return lambda: PartService(settings, self.writer, switch)
+        if settings.kind in MONITORS:
+            monitor = self._monitors[settings.id] = new_monitor(settings, self.writer, self._bus, premises.logs_dir)
+            return actor_of(monitor, Surroundings(premises.random))
         if record is None:
             return lambda: IdleService(settings, self.writer)
-        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random)
+        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random, self._start_other)
+
+    def _start_other(self, service_id: str) -> None:
+        """For a service that depends on another; it never waits."""
+        if service_id in self.refs:
+            self.refs[service_id].tell(StartService())
 
     # -- the end
 
     async def shut_down(self) -> None:
-        """Stop all services at the same time; returns once all are stopped, or after the longest grace and a margin.
+        """Stop all services, each after those that depend on it and otherwise at the same time.
 
-        A service whose actor is down is stopped as well.
+        Returns once all are stopped, or after the longest chain of graces and a margin. A service whose actor is down
+        is stopped as well.
         """
         self._closing = True
-        longest = max((record.options.stop_grace for record in self._records.values()), default=0.0)
-        with trio.move_on_after(longest + SHUT_DOWN_MARGIN) as bound:
-            async with trio.open_nursery() as nursery:
-                for service in tuple(self.refs):
-                    nursery.start_soon(self._shut_down, service)
+        order = dependents(view.settings for view in self.writer.cell.value.values())
+        graces = {service: record.options.stop_grace for service, record in self._records.items()}
+        with trio.move_on_after(longest(order, graces) + SHUT_DOWN_MARGIN) as bound:
+            await dependents_first(order, self._shut_down)
         if bound.cancelled_caught:
             left = [service for service, view in self.writer.cell.value.items() if view.state is not State.STOPPED]
             log.error("services.shutdown_cut_off services=%s next=kill", ",".join(left))
 
     async def _shut_down(self, service: str) -> None:
         ref, record = self.refs.get(service), self._records.get(service)
-        if ref is None:
-            return  # it went meanwhile
-        if record is None:
+        if ref is not None and service in self._monitors:
+            await shut_down_monitor(ref, self._monitors[service])
+        elif ref is not None and record is None:
             with suppress(ActorError):  # no process is left of it in any case
                 await ref.ask(ShutDown(), timeout=SHUT_DOWN_ANSWER)
-            return
+        if ref is None or record is None:
+            return  # it went meanwhile; or nothing of it ever runs
         record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
         if ref.state is ActorState.RUNNING:
             try:

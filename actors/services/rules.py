@@ -15,7 +15,7 @@ class Event(enum.Enum):
     STOP = "stop"
     RESTART = "restart"
     UP = "up"
-    """Its process has been alive for `start_seconds`."""
+    """Its process has been alive for `start_seconds`, and is ready where it is asked."""
     AGAIN = "again"
     """Its run ended and is to be repeated after a delay."""
     DONE = "done"
@@ -24,6 +24,10 @@ class Event(enum.Enum):
     """Its run failed, once too often or where once is too often."""
     DUE = "due"
     """The delay is over."""
+    MISSED = "missed"
+    """A service that it depends on will not come."""
+    CAME = "came"
+    """All that it depends on has come after all."""
     GONE = "gone"
     """Nothing of its run is left, and it is not wanted."""
     GONE_WANTED = "gone_wanted"
@@ -35,11 +39,13 @@ class Action(enum.Enum):
 
     NOTHING = "nothing"
     SPAWN = "spawn"
-    """Start a run, once nothing of the one before is left."""
+    """Start a run, once nothing of the one before is left and all that it depends on is there."""
     END = "end"
     """Stop the run and all that belongs to it; a delay that is running ends."""
     DELAY = "delay"
     """Start the delay before the next run."""
+    REST = "rest"
+    """Start the long delay before one more try, if its settings have one."""
 
 
 @attrs.frozen
@@ -73,13 +79,17 @@ TABLE: dict[tuple[State, Event], Transition] = {
     (S.STARTING, E.UP): Transition(S.RUNNING),
     (S.STARTING, E.AGAIN): Transition(S.BACKOFF, A.DELAY),
     (S.STARTING, E.DONE): Transition(S.EXITED),
-    (S.STARTING, E.GIVE_UP): Transition(S.FATAL),
+    (S.STARTING, E.GIVE_UP): Transition(S.FATAL, A.REST),
     (S.RUNNING, E.AGAIN): Transition(S.BACKOFF, A.DELAY),
     (S.RUNNING, E.DONE): Transition(S.EXITED),
-    (S.RUNNING, E.GIVE_UP): Transition(S.FATAL),
+    (S.RUNNING, E.GIVE_UP): Transition(S.FATAL, A.REST),
     (S.BACKOFF, E.DUE): Transition(S.STARTING, A.SPAWN),
+    (S.FATAL, E.DUE): Transition(S.STARTING, A.SPAWN),
     (S.STOPPING, E.GONE): Transition(S.STOPPED),
     (S.STOPPING, E.GONE_WANTED): Transition(S.STARTING, A.SPAWN),
+    # What it depends on.
+    (S.STARTING, E.MISSED): Transition(S.FATAL),
+    (S.FATAL, E.CAME): Transition(S.STARTING, A.SPAWN),
 }
 
 IGNORED: frozenset[tuple[State, Event]] = frozenset(
@@ -99,7 +109,10 @@ IGNORED: frozenset[tuple[State, Event]] = frozenset(
         *((state, event) for state in S if state is not S.STOPPING for event in (E.GONE, E.GONE_WANTED)),
         # Timers that were overtaken.
         *((state, E.UP) for state in S if state is not S.STARTING),
-        *((state, E.DUE) for state in S if state is not S.BACKOFF),
+        *((state, E.DUE) for state in S if state not in (S.BACKOFF, S.FATAL)),
+        # Only who waits cares.
+        *((state, E.MISSED) for state in S if state is not S.STARTING),
+        *((state, E.CAME) for state in S if state is not S.FATAL),
     }
 )
 """Pairs that change nothing."""
@@ -143,12 +156,13 @@ class Verdict:
 
 
 def judge(options: ProcessOptions, *, exit_code: int | None, started: bool) -> Verdict:
-    """What the end of a run means that nobody asked for.
+    """What the end of a run means that nobody commanded.
 
     Args:
         options: The policy.
-        exit_code: None when a signal ended it or it never was executed.
-        started: It had been alive for `start_seconds`.
+        exit_code: None when a signal ended it, when it never was executed, and when we ended it because it did not
+            do its work: how it took that says nothing.
+        started: It had come up.
     """
     expected = exit_code is not None and exit_code in options.expected_exit_codes
     match options.restart:

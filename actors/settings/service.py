@@ -135,11 +135,27 @@ def dependency_problems(services: Sequence[ServiceSettings]) -> list[SettingProb
         for other in service.depends_on
         if other not in ids
     ]
+    found += [problem for service in services for problem in _endless(service, services)]
     circle = _circle({service.id: tuple(service.depends_on) for service in services})
     if circle:
         way = " -> ".join(circle)
         found.append(SettingProblem((circle[0], "depends_on"), way, "no circle", "remove one of these"))
     return found
+
+
+def _endless(service: ServiceSettings, services: Sequence[ServiceSettings]) -> list[SettingProblem]:
+    """Those that *service* wants completed and that never are."""
+    ends = {
+        name: other.kind == "process" and other.process is not None and other.process.restart != "always"
+        for other in services
+        for name in (other.id, other.instance_of or other.id)
+    }
+    expected = 'a job that ends, with restart = "on-failure" or "never"'
+    return [
+        SettingProblem((service.id, "depends_on", name), "completed", expected, "change its restart or wait for less")
+        for name, condition in service.depends_on.items()
+        if condition == "completed" and not ends.get(name, True)
+    ]
 
 
 def _circle(graph: Mapping[str, Sequence[str]]) -> list[str]:

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import shlex
 import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,10 @@ stderr_stream.filename = {directory}/{name}.log
 """
 
 
+POLL_SECONDS = 0.005
+"""Between two attempts to have a command taken."""
+
+
 class _Client(Protocol):
     """What is used of `circus.client.CircusClient`."""
 
@@ -60,7 +65,7 @@ def circus(plan: Plan) -> Generator[Daemon, None, None]:
     make = importlib.import_module("circus.client").CircusClient
     client = cast("_Client", make(endpoint=f"ipc://{plan.directory}/circus", timeout=ANSWER_SECONDS))
     try:
-        yield Circus(process.pid, plan.directory, client)
+        yield Circus(process.pid, plan, client)
     finally:
         client.stop()
         process.kill()
@@ -87,11 +92,15 @@ class Circus:
     """A circusd that runs."""
 
     pid: int
-    directory: Path
+    plan: Plan
     client: _Client
 
     def start_all(self) -> None:
-        self._call("start")
+        if self.plan.autostart:
+            self._call("start")
+            return
+        for service in self.plan.services:  # a start of all leaves those out that do not start by themselves
+            self._call("start", name=service.name, match="simple")
 
     def stop_all(self) -> None:
         self._call("stop", waiting=True)
@@ -100,9 +109,12 @@ class Circus:
         raise Absent("what it says of all its watchers at once is one word of each")
 
     def log(self, service: str) -> Path:
-        return self.directory / f"{service}.log"
+        return self.plan.directory / f"{service}.log"
 
     def _call(self, command: str, **properties: object) -> None:
-        answer = self.client.call({"command": command, "properties": properties})
-        if answer.get("status") == "error":
-            raise RuntimeError(f"circusd answered {command} with {answer}; see its stderr")
+        give_up = time.monotonic() + ANSWER_SECONDS
+        while (answer := self.client.call({"command": command, "properties": properties})).get("status") == "error":
+            # It refuses a command while it is at another, its own checks included.
+            if "already running" not in str(answer.get("reason")) or time.monotonic() > give_up:
+                raise RuntimeError(f"circusd answered {command} with {answer}; see its stderr")
+            time.sleep(POLL_SECONDS)

@@ -13,14 +13,18 @@ from actors.alerts.messages import AlertNotFound, WindowNotFound
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import (
     AlreadyRolling,
+    CheckAborted,
     NotApplied,
+    NotCheckable,
+    NotRunning,
     ServiceExists,
     ServiceIsGroup,
     ServiceNeeded,
     ServiceNotFound,
     ServiceUnavailable,
+    ServiceUnconfigured,
 )
-from actors.store import OutcomeUnknown, StoreError, StoreFull, StoreUnavailable
+from actors.store import OutcomeUnknown, StoreFull, StoreUnavailable
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -60,6 +64,11 @@ REFUSED_TEXT: Mapping[Refused, str] = {
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
 SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
+SERVICE_UNCONFIGURED = "서비스 '{service}'에 감시할 대상이 없습니다. 설정에서 {key}을(를) 지정해 주세요"
+NOT_CHECKABLE = "서비스 '{service}'은(는) 점검할 수 없는 종류입니다: {kind}"
+NOT_RUNNING = "서비스 '{service}'이(가) 실행 중이 아닙니다. 먼저 시작해 주세요"
+CHECK_ABORTED = "서비스 '{service}'의 점검이 중단되었습니다. 상태를 확인한 뒤 다시 시도해 주세요"
+CHECK_NOT_DONE = "서비스 '{service}'의 점검이 {seconds:g}초 안에 끝나지 않았습니다"
 SERVICE_IS_GROUP = "서비스를 찾을 수 없습니다: {service} (인스턴스로 실행됩니다: {instances})"
 SERVICE_EXISTS = "같은 ID의 서비스가 이미 있습니다: {service}"
 SERVICE_OF_FILE = "서비스 '{service}'은(는) 설정 파일에서 관리됩니다. {file}에서 변경해 주세요"
@@ -84,7 +93,6 @@ BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다�
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
-NO_STORE = "저장소를 사용할 수 없습니다. 잠시 후 다시 시도해 주세요"
 ALERT_NOT_FOUND = "경고를 찾을 수 없습니다: {alert}"
 WINDOW_NOT_FOUND = "등록된 점검 시간을 찾을 수 없습니다. 설정 파일의 점검 시간은 파일에서 변경해 주세요"
 SILENCE_EITHER = "seconds와 until 중 하나만 지정해야 합니다"
@@ -138,6 +146,12 @@ ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
     Entry(ServiceIsGroup, 404, SERVICE_IS_GROUP),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
+    Entry(ServiceUnconfigured, 409, SERVICE_UNCONFIGURED),
+    Entry(NotCheckable, 409, NOT_CHECKABLE),
+    Entry(NotRunning, 409, NOT_RUNNING),
+    Entry(CheckAborted, 409, CHECK_ABORTED),
+    Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
+    Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     Entry(ServiceExists, 409, SERVICE_EXISTS),
     Entry(ServiceNeeded, 409, SERVICE_NEEDED),
     Entry(NotApplied, 503, NOT_APPLIED),
@@ -145,9 +159,6 @@ ENTRIES: Sequence[Entry] = (
     Entry(StoreFull, 503, STORE_FULL),
     Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
     Entry(OutcomeUnknown, 503, OUTCOME_UNKNOWN),
-    Entry(StoreError, 503, NO_STORE),
-    Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
-    Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),
     Entry(MailboxFull, 503, STATUS_TEXT[503]),
@@ -175,6 +186,12 @@ class ErrorTable:
             if entry is not None:
                 return entry.status, entry.text.format_map(_Attributes(error))
         return None
+
+
+def sentence_of(error: Exception) -> str:
+    """The sentence of a domain error that stands in `ENTRIES`."""
+    found = ErrorTable().find(error)
+    return STATUS_TEXT[500] if found is None else found[1]
 
 
 class _Attributes(dict[str, object]):

@@ -17,15 +17,13 @@ from hamster.http.app import json_body, json_response
 from hamster.http.parameters import reading
 from hamster.http.problems import HttpProblem, InvalidRequest
 from hamster.http.rolling import MAX_PARALLEL, roll
-from hamster.http.service_models import ServiceModel, service_model
+from hamster.http.service_models import ServiceModel, look_model, service_model
 from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, each, failure, is_one, several
 from hamster.http.times import Stamp
 
 MAX_WAIT = 300.0
 """Seconds that `?wait=` may ask for."""
 MAX_ACTIONS = 1_000
-
-ERRORS = errors_ko.ErrorTable()
 
 Command = Literal["start", "stop", "restart"]
 
@@ -94,6 +92,13 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
             raise InvalidRequest.of("actions", text)
         return json_response({"results": await run_batch(services, body.actions)})
 
+    async def check(service_id: str) -> Response:
+        ticket = await services.check(service_id)
+        with trio.move_on_after(MAX_WAIT):  # a look has a deadline of its own, of at most an hour
+            found = await ticket.wait()
+            return json_response(look_model(services.view(service_id), found))
+        raise HttpProblem(409, errors_ko.CHECK_NOT_DONE.format(service=service_id, seconds=MAX_WAIT))
+
     base = "/api/services"
     app.add_url_rule(f"{base}/", "services.list", list_services, methods=["GET"])
     app.add_url_rule(f"{base}/batch", "services.batch", batch, methods=["POST"])
@@ -101,6 +106,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
     app.add_url_rule(f"{base}/<service_id>/start", "services.start", start, methods=["POST"])
     app.add_url_rule(f"{base}/<service_id>/stop", "services.stop", stop, methods=["POST"])
     app.add_url_rule(f"{base}/<service_id>/restart", "services.restart", restart, methods=["POST"])
+    app.add_url_rule(f"{base}/<service_id>/check", "services.check", check, methods=["POST"])
 
 
 async def command(services: Services, name: Command, target: str) -> Response:
@@ -209,5 +215,5 @@ async def run_action(services: Services, name: Command, service_id: str) -> Resu
 
 def refusal(service_id: str, error: Exception) -> str:
     """What the result of one of several says of *error*."""
-    found = None if isinstance(error, ActorError) else ERRORS.find(error)
-    return errors_ko.BUSY.format(service=service_id) if found is None else found[1]
+    busy = isinstance(error, ActorError)
+    return errors_ko.BUSY.format(service=service_id) if busy else errors_ko.sentence_of(error)

@@ -108,6 +108,7 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     ),
     "service_unhealthy": ("서비스 이상: {name}", "{name} 서비스의 상태 점검이 실패했습니다: {error}"),
     "monitor_down": ("모니터 장애: {name}", "{name} 감시 대상에 장애가 발생했습니다: {error}"),
+    "monitor_flapping": ("모니터 불안정: {name}", "{name} 감시 대상의 상태가 계속 바뀌고 있습니다: {error}"),
     "news_late": ("뉴스 지연: {name}", "{name} 발행이 예정 시각({expected})보다 늦어지고 있습니다"),
     "log_lost": ("로그 기록 실패: {name}", "{name} 서비스의 로그를 기록할 수 없습니다: {error}"),
     "store_failed": ("저장소 장애", "데이터베이스에 기록할 수 없습니다: {error}"),

@@ -18,6 +18,7 @@ from actors.settings import (
     ProcessOptions,
     ServiceSettings,
     SystemSettings,
+    dependency_problems,
 )
 
 # What a TOML file can hold, in any place.
@@ -199,3 +200,15 @@ def test_a_wrong_value_is_shown_on_one_short_line() -> None:
 
 def test_the_kinds_are_those_of_the_product() -> None:
     assert set(KINDS) >= {"process", "feed", "http", "files", "report", "deployment", "webhooks"}
+
+
+def test_a_service_that_never_ends_cannot_be_waited_for_to_complete() -> None:
+    job = ServiceSettings(id="job", process=ProcessOptions(command="true", restart="on-failure"))
+    web = ServiceSettings(id="web", depends_on={"job": "completed"}, process=ProcessOptions(command="true"))
+    assert dependency_problems([job, web]) == []
+    endless = attrs.evolve(job, process=ProcessOptions(command="true"))
+    (problem,) = dependency_problems([endless, web])
+    assert problem.path == ("web", "depends_on", "job")
+    assert "on-failure" in problem.expected
+    instances = [attrs.evolve(endless, id=f"job-{n}", instance_of="job", instance=n) for n in (1, 2)]
+    assert len(dependency_problems([*instances, web])) == 1

@@ -5,20 +5,24 @@ from typing import cast
 import attrs
 import pytest
 
-from actors.setting_rules import plain, shown
+from actors.setting_rules import key_of, plain, shown
 from actors.setting_tables import NESTED
 from actors.settings import (
     MONITORS,
+    AlertRule,
+    AlertSettings,
     AliveOptions,
     FileWatchOptions,
     JsonCheck,
     LogOptions,
+    MaintenanceWindow,
     MetricsSettings,
     ProcessOptions,
     ReadyOptions,
     ScheduleOptions,
     ServiceSettings,
 )
+from actors.settings.alerts import default_rules
 from hamster.config import SECTIONS, TimeSettings, load_config
 from hamster.config_services import COMMON, ENABLED
 from hamster.server_settings import ServerSettings
@@ -27,6 +31,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[server]`": ServerSettings,
     "`[metrics]`": MetricsSettings,
+    "`[alerts]`": AlertSettings,
+    "`[alerts.rules.NAME]`": AlertRule,
+    "`[[alerts.maintenance]]`": MaintenanceWindow,
     "`[time]`": TimeSettings,
     "`[services.ID]`": ServiceSettings,
     "`[services.ID.log]`": LogOptions,
@@ -57,8 +64,10 @@ def documented(heading: str) -> dict[str, list[str]]:
 def default(field: "attrs.Attribute[object]") -> str:
     """A field's default as the page should have it."""
     value = cast("object", field.default)
-    if field.name in MADE and value is not None:
+    if field.name in MADE and value is not None and not isinstance(value, str):
         return MADE[field.name]
+    if getattr(value, "factory", None) is default_rules:
+        return "the five"
     if NESTED in field.metadata and value is None:
         return "none"
     if value is attrs.NOTHING:
@@ -73,7 +82,7 @@ def default(field: "attrs.Attribute[object]") -> str:
 @pytest.mark.parametrize("heading", TABLES)
 def test_every_key_is_documented_with_its_default_and_no_key_that_is_none(heading: str) -> None:
     rows = documented(heading)
-    fields = {f.name: f for f in attrs.fields(TABLES[heading]) if f.name not in NO_KEYS}
+    fields = {key_of(f.name): f for f in attrs.fields(TABLES[heading]) if f.name not in NO_KEYS}
     if TABLES[heading] is ServiceSettings:
         assert set(rows) == {*COMMON, ENABLED}
         assert rows.pop(ENABLED)[2] == "`true`"

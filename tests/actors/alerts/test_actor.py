@@ -1,6 +1,8 @@
 """Alerts of a running system: over restarts, with their notices, from every part, and with a store that fails."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -294,3 +296,25 @@ async def test_a_template_is_filled_with_what_the_alert_says(tmp_path: Path) -> 
     assert "it is late" in fired[1]
     assert "late/close" in fired[1]
     assert ended[1].startswith("Recovered: late/close")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["AlertChanged", "NoticesAdded"])
+def test_an_alert_is_put_into_the_outbox_once_however_often_we_are_killed_at_that_moment(
+    tmp_path: Path, moment: str
+) -> None:
+    """Killed as it is told over the bus it may not be kept yet; killed once it is kept it must not come again."""
+    keys: list[str] = []
+    for _ in range(2):
+        command = [sys.executable, "-m", "tests.actors.alerts.life", str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            lasting = int(process.stdout.readline().split()[1])
+            if not lasting:
+                while process.stdout.readline().strip() != moment:
+                    pass
+            process.kill()
+        keys = [key for key, _ in outbox(tmp_path)]
+        assert keys in ([], ["alert:1:warning"])
+        assert lasting <= len(keys), "an alert that is kept was sent"
+    assert moment == "AlertChanged" or keys

@@ -2,13 +2,22 @@
 
 import os
 import signal
-from datetime import timedelta
+import socket
+import sys
+from datetime import datetime, timedelta, tzinfo
 
+import attrs
 import pytest
 import trio
 
+import actors.services.board
+import actors.services.process
+import actors.services.run_report
+import actors.services.telling
+import actors.services.watching
 from actors import State, open_system
 from actors.services import Wanted
+from actors.settings import ReadyOptions
 from tests.actors.metrics.children import until
 from tests.actors.services.yard import PATIENCE, TREE, TREE_SIZE, Longest, Story, Yard, seeded
 
@@ -331,3 +340,152 @@ async def test_a_run_that_was_up_before_anybody_looked_was_up(yard: Yard) -> Non
             await system.services.wait_until(lambda board: board["a"].restarts >= 5)
             assert "error" not in story.so_far()
             assert "started" in story.so_far()
+
+
+# --- failures of others ---
+
+
+@pytest.mark.slow
+async def test_a_child_that_keeps_the_port_is_gone_before_the_service_is_started_again(yard: Yard) -> None:
+    """Otherwise the new run cannot bind, and the old child answers in the name of a service that is dead."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve = f"""if True:
+        import os, socket, sys, time
+        server = socket.create_server(("127.0.0.1", {port}))
+        if os.fork() == 0:
+            os.setsid()
+        print("bound", flush=True)
+        time.sleep(1000)"""
+    service = yard.service(
+        "a", sys.executable, "-IS", "-c", serve, ready=ReadyOptions(tcp=f"127.0.0.1:{port}", interval=0.05)
+    )
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service), random=Longest()) as system:
+            await system.services.start("a")
+            pid = (await system.services.wait_for("a", State.RUNNING)).pid
+            assert pid is not None
+            await until(lambda: len(yard.processes()) == 2)
+            os.kill(pid, signal.SIGKILL)
+            view = (
+                await system.services.wait_until(
+                    lambda board: board["a"].restarts == 1 and board["a"].state is State.RUNNING
+                )
+            )["a"]
+            assert len(yard.processes()) == 2
+            assert view.last_failure is not None
+            assert view.last_failure.signal == "SIGKILL", "the new run could not bind"
+
+
+async def test_a_service_that_lives_a_while_and_crashes_for_ever_is_given_up_by_the_window(yard: Yard) -> None:
+    """It comes up each time: who counts failed starts alone never gives it up."""
+    service = yard.shell("a", "sleep 0.15; exit 1", start_seconds=0.02, fatal_failures=4, fatal_window=60.0)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service), random=seeded()) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            view = await system.services.wait_for("a", State.FATAL)
+            assert view.restarts == 3
+            assert story.so_far().count("error") == 4
+            assert story.so_far().count("recovered") == 3, "it never came up, and the test shows nothing"
+
+
+@pytest.mark.slow
+async def test_twenty_that_each_need_half_a_second_to_stop_are_stopped_together(yard: Yard) -> None:
+    script = "trap 'sleep 0.5; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+    services = [yard.shell(f"s{number}", script, autostart=True) for number in range(20)]
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services)) as system:
+            await until(lambda: all(yard.log(service.id) == b"up\n" for service in services))
+            asked = trio.current_time()
+            await system.stop_services()
+            assert trio.current_time() - asked < 5.0, "one after the other would take 10 s"
+            assert yard.processes() == []
+
+
+async def test_commands_on_other_services_do_not_wait_for_one_that_waits(yard: Yard) -> None:
+    """Whatever the first is at: it waits for a dependency, for its readiness, for its backoff, for its end."""
+    never = ReadyOptions(exec=("false",), interval=0.05)
+    services = (
+        attrs.evolve(yard.service("waiting"), depends_on={"unready": "healthy"}),
+        yard.service("unready", ready=never),
+        yard.service("failing", "false", backoff_initial=600.0, backoff_max=600.0),
+        yard.shell("deaf", "trap '' TERM; echo up; while :; do sleep 1000; done", stop_grace=1.5),
+        yard.service("quick"),
+    )
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services), random=Longest()) as system:
+            for name in ("waiting", "failing", "deaf"):
+                await system.services.start(name)
+            await until(lambda: yard.log("deaf") == b"up\n")
+            await system.services.stop("deaf")
+            await system.services.wait_for("failing", State.BACKOFF)
+            await system.services.start("quick")
+            await system.services.wait_for("quick", State.RUNNING)
+            await system.services.stop("quick")
+            await system.services.wait_for("quick", State.STOPPED)
+            states = {name: system.services.view(name).state for name in ("waiting", "unready", "failing", "deaf")}
+            assert states == {
+                "waiting": State.STARTING,
+                "unready": State.STARTING,
+                "failing": State.BACKOFF,
+                "deaf": State.STOPPING,
+            }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)])
+async def test_a_clock_that_is_set_changes_no_delay_and_restarts_nothing(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    """The time of day stands in views alone: every duration is on Trio's clock."""
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + jump
+
+    flag = yard.directory / "works"
+    failing = yard.shell("failing", f"test -e {flag} || exit 3; exec sleep 1000", backoff_initial=0.6, backoff_max=0.6)
+    ready = ReadyOptions(exec=("true",), interval=0.05)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(failing, yard.service("a", ready=ready)), random=Longest()) as system:
+            await system.services.start("a")
+            pid = (await system.services.wait_for("a", State.RUNNING)).pid
+            await system.services.start("failing")
+            await system.services.wait_for("failing", State.BACKOFF)
+            began = trio.current_time()
+            flag.touch()
+            for module in MODULES_WITH_CLOCKS:
+                monkeypatch.setattr(module, "datetime", Jumped)
+            view = await system.services.wait_for("failing", State.RUNNING)
+            assert trio.current_time() - began < 5.0
+            assert view.running_since_clock is not None
+            assert view.running_since_clock - began > 0.4, "it did not wait for its backoff"
+            assert (system.services.view("a").pid, system.services.view("a").state) == (pid, State.RUNNING)
+
+
+MODULES_WITH_CLOCKS = (
+    actors.services.board,
+    actors.services.process,
+    actors.services.run_report,
+    actors.services.telling,
+    actors.services.watching,
+)
+
+
+async def test_restarts_at_the_same_time_leave_one_process_neither_two_nor_none(yard: Yard) -> None:
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.shell("a", "sleep 1000 & exec sleep 1000"))) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            first = (await story.until("started")).view.pid
+            for _ in range(3):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(5):
+                        nursery.start_soon(system.services.restart, "a")
+            await system.services.wait_until(
+                lambda board: board["a"].state is State.RUNNING and board["a"].pid not in (None, first)
+            )
+            await until(lambda: len(yard.processes("a")) == 2)
+            assert system.services.view("a").pid in yard.processes("a")

@@ -8,6 +8,8 @@ import attrs
 import pytest
 import trio
 
+import actors.services.attendance
+import actors.services.launching
 import actors.services.process
 import actors.system
 from actors import State, System, open_system
@@ -15,6 +17,7 @@ from actors.runtime import ActorCrashed, ActorFailed, ActorState, Backoff, Messa
 from actors.services import StartService, StopService, Wanted
 from actors.services.keeper import Keeper, Run
 from actors.services.process import ProcessService
+from actors.settings import AliveOptions, ReadyOptions
 from tests.actors.metrics.children import until
 from tests.actors.services.yard import PATIENCE, Longest, Story, Yard, parent_of
 
@@ -146,11 +149,11 @@ async def test_an_actor_that_crashes_when_a_backoff_is_over_starts_its_service_a
             assert system.services.ref("a").statistics().restarts == 1
 
 
-@pytest.mark.parametrize("method", ["_spec", "_look_at_run"])
+@pytest.mark.parametrize(("owner", "name"), [(actors.services.launching, "spec_of"), (ProcessService, "_look_at_run")])
 async def test_an_actor_that_crashes_before_or_after_a_spawn_leaves_exactly_one_process(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, method: str
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:
-    break_once(monkeypatch, ProcessService, method)
+    break_once(monkeypatch, owner, name)
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a"))) as system:
             system.services.ref("a").tell(StartService())
@@ -159,16 +162,16 @@ async def test_an_actor_that_crashes_before_or_after_a_spawn_leaves_exactly_one_
             assert len(yard.processes()) == 1
 
 
-@pytest.mark.parametrize("method", ["_ended", "_delay"])
+@pytest.mark.parametrize(("owner", "name"), [(ProcessService, "_ended"), (actors.services.process, "begin_delay")])
 async def test_an_actor_that_crashes_on_the_end_of_a_run_deals_with_it_again(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, method: str
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a"))) as system:
             story = Story.of(system.bus)
             await system.services.start("a")
             pid = await running(system, "a")
-            break_once(monkeypatch, ProcessService, method)
+            break_once(monkeypatch, owner, name)
             os.kill(pid, signal.SIGKILL)
             recovered = await story.until("recovered")
             assert recovered.failure is not None
@@ -190,6 +193,62 @@ async def test_an_actor_that_crashes_before_its_stop_was_sent_sends_it_again(
             view = await system.services.wait_for("a", State.STOPPED)
             assert view.wanted is Wanted.DOWN
             assert yard.processes() == []
+
+
+async def test_an_actor_that_crashes_before_it_ends_a_run_that_does_not_live_ends_it_all_the_same(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = yard.directory / "lives"
+    flag.touch()
+    alive = AliveOptions(exec=("test", "-e", str(flag)), interval=0.05, failures=1)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.service("a", alive=alive))) as system:
+            story = Story.of(system.bus)
+            await system.services.start("a")
+            pid = await running(system, "a")
+            break_once(monkeypatch, Run, "stop")
+            flag.unlink()
+            error = await story.until("error")
+            assert error.failure is not None
+            assert error.failure.reason == "not_alive"
+            flag.touch()
+            assert (await story.until("recovered")).view.pid not in (None, pid)
+            assert system.services.ref("a").statistics().restarts == 1
+            assert len(yard.processes()) == 1
+
+
+@pytest.mark.parametrize("name", ["outlook", "launch"])
+async def test_an_actor_that_crashes_on_the_coming_of_what_it_waits_for_starts_its_service_all_the_same(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    flag = yard.directory / "ready"
+    ready = ReadyOptions(exec=("test", "-e", str(flag)), interval=0.05)
+    web = attrs.evolve(yard.service("web"), depends_on=["db"])
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(web, yard.service("db", ready=ready))) as system:
+            await system.services.start("web")
+            await system.services.wait_until(
+                lambda board: board["web"].waits_for == ("db",) and board["db"].pid is not None
+            )
+            break_once(monkeypatch, actors.services.process, name)
+            flag.touch()
+            await running(system, "web")
+            assert system.services.ref("web").statistics().restarts == 1
+            assert len(yard.processes()) == 2
+
+
+async def test_a_fault_in_a_probe_ends_neither_the_service_nor_its_actor(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.services.attendance, "BROKEN_SECONDS", 0.05)
+    break_once(monkeypatch, actors.services.attendance, "look")
+    ready = ReadyOptions(exec=("true",), interval=0.05)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.service("a", ready=ready))) as system:
+            await system.services.start("a")
+            await running(system, "a")
+            assert system.services.ref("a").statistics().restarts == 0
+            assert system.services.view("a").restarts == 0
 
 
 @pytest.mark.slow

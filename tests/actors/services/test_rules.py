@@ -1,7 +1,7 @@
 """The table of a service's life, against a twin that has no table; and the judgement of how a run ended."""
 
 import itertools
-from typing import Literal
+from typing import Literal, get_args
 
 import attrs
 import pytest
@@ -25,8 +25,9 @@ from actors.settings import ProcessOptions
 
 COMMANDS = (Event.START, Event.STOP, Event.RESTART)
 
-Step = Literal["start", "stop", "restart", "up", "again", "done", "give_up", "due", "gone"]
-STEPS: tuple[Step, ...] = ("start", "stop", "restart", "up", "again", "done", "give_up", "due", "gone")
+Step = Literal["start", "stop", "restart", "up", "again", "done", "give_up", "due", "gone", "coming", "missed", "there"]
+STEPS: tuple[Step, ...] = get_args(Step)
+"""The last three are how far what it depends on has come."""
 
 
 # --- the table ---
@@ -67,7 +68,10 @@ def test_a_run_begins_only_on_the_way_to_starting_and_ends_only_on_the_way_to_st
 
 @attrs.define
 class World:
-    """What the table is for: a process, what it leaves behind, a delay. It does what the table says."""
+    """What the table is for: a process, what it leaves behind, a delay, dependencies. It does what the table says.
+
+    Whoever is given up rests for a delay before one more try.
+    """
 
     state: State = State.STOPPED
     wanted: Wanted = Wanted.DOWN
@@ -77,52 +81,60 @@ class World:
     delay: bool = False
     told_to_end: bool = False
     most_alive: int = 0
+    ahead: Literal["coming", "missed", "there"] = "there"
+    missing: bool = False
 
     def take(self, step: Step) -> None:
-        match step:
-            case "start" | "stop" | "restart":
-                event = Event(step)
-                self.wanted = wanted_after(self.wanted, event)
-                self._happen(event)
-            case "up":
-                if self.alive:
-                    self._happen(Event.UP)
-            case "again" | "done" | "give_up":
-                if self.alive:
-                    self.alive = 0
-                    self._happen(Event(step))
-            case "due":
-                if self.delay:
-                    self.delay = False
-                    self._happen(Event.DUE)
-            case "gone":
-                if self.remains and not self.alive:
-                    self.remains = self.told_to_end = False
-                    if self.spawn_waits:
-                        self._spawn()
-        # As the actor does after each message: with nothing left, a stop is complete.
+        if step in ("coming", "missed", "there"):
+            self.ahead = step
+        elif step in ("start", "stop", "restart"):
+            self.wanted = wanted_after(self.wanted, Event(step))
+            self._happen(Event(step))
+        else:
+            self._see(step)
+        # As the actor does after each message: what can begin begins, and with nothing left, a stop is complete.
+        if self.missing and self.ahead == "there":
+            self._happen(Event.CAME)
+        self._spawn_if_it_can()
         if self.state is State.STOPPING and not self.remains:
             self._happen(Event.GONE_WANTED if self.wanted is Wanted.UP else Event.GONE)
+
+    def _see(self, step: Step) -> None:
+        if step == "up" and self.alive:
+            self._happen(Event.UP)
+        elif step in ("again", "done", "give_up") and self.alive:
+            self.alive = 0
+            self._happen(Event(step))
+        elif step == "due" and self.delay:
+            self.delay = False
+            self._happen(Event.DUE)
+        elif step == "gone" and self.remains and not self.alive:
+            self.remains = self.told_to_end = False
 
     def _happen(self, event: Event) -> None:
         following = transition(self.state, event)
         self.state = following.state
         match following.action:
             case Action.SPAWN:
-                self.delay = False
+                self.delay = self.missing = False
                 self.spawn_waits = True
-                if not self.remains:
-                    self._spawn()
+                self._spawn_if_it_can()
             case Action.END:
-                self.delay = self.spawn_waits = False
+                self.delay = self.spawn_waits = self.missing = False
                 self.told_to_end = self.remains
-            case Action.DELAY:
+            case Action.DELAY | Action.REST:
                 self.delay = True
             case Action.NOTHING:
                 pass
 
-    def _spawn(self) -> None:
+    def _spawn_if_it_can(self) -> None:
+        if self.remains or not self.spawn_waits or self.ahead == "coming":
+            return
         self.spawn_waits = False
+        if self.ahead == "missed":
+            self.missing = True
+            self._happen(Event.MISSED)
+            return
         self.alive += 1
         self.remains = True
         self.most_alive = max(self.most_alive, self.alive)
@@ -139,6 +151,8 @@ class Twin:
     stopping: bool = False
     delayed: bool = False
     over: Literal["", "exited", "fatal"] = ""
+    ahead: Literal["coming", "missed", "there"] = "there"
+    missing: bool = False
 
     @property
     def state(self) -> State:
@@ -148,7 +162,7 @@ class Twin:
             return State.RUNNING
         if self.process == "young" or self.to_begin:
             return State.STARTING
-        if self.delayed:
+        if self.delayed and not self.over:
             return State.BACKOFF
         return {"": State.STOPPED, "exited": State.EXITED, "fatal": State.FATAL}[self.over]
 
@@ -157,18 +171,24 @@ class Twin:
         if self.stopping and not self.remains:
             self.stopping = False
             self.to_begin = self.wanted
-        if self.to_begin and not self.remains:
-            self.to_begin, self.process, self.remains = False, "young", True
+        if self.missing and self.ahead == "there":
+            self.missing, self.to_begin, self.over = False, True, ""
+        if self.to_begin and not self.remains and self.ahead != "coming":
+            self.to_begin = False
+            if self.ahead == "there":
+                self.process, self.remains = "young", True
+            else:
+                self.missing, self.over = True, "fatal"
 
     def start(self) -> None:
         self.wanted = True
         if self.process == "none" and not self.stopping:
-            self.to_begin, self.delayed, self.over = True, False, ""
+            self.to_begin, self.delayed, self.over, self.missing = True, False, "", False
 
     def stop(self) -> None:
         self.wanted = False
         if self.state is not State.STOPPED:
-            self.stopping, self.to_begin, self.delayed, self.over = True, False, False, ""
+            self.stopping, self.to_begin, self.delayed, self.over, self.missing = True, False, False, "", False
 
     def restart(self) -> None:
         if self.process != "none" or self.to_begin:
@@ -193,10 +213,20 @@ class Twin:
         if self.process != "none":
             self.process = "none"
             self.over = "" if self.stopping else "fatal"
+            self.delayed = not self.stopping
 
     def due(self) -> None:
         if self.delayed:
-            self.delayed, self.to_begin = False, True
+            self.delayed, self.to_begin, self.over = False, True, ""
+
+    def coming(self) -> None:
+        self.ahead = "coming"
+
+    def missed(self) -> None:
+        self.ahead = "missed"
+
+    def there(self) -> None:
+        self.ahead = "there"
 
     def gone(self) -> None:
         if self.process == "none":
@@ -215,6 +245,8 @@ def test_any_life_is_the_one_its_facts_tell_and_never_has_two_runs(steps: list[S
         assert world.most_alive <= 1
         assert world.state is not State.STOPPED or not world.remains
         assert world.state not in (State.STARTING, State.RUNNING) or world.alive or world.spawn_waits
+        assert not world.missing or world.state is State.FATAL
+        assert not (world.missing and world.delay), "it waits for what it misses, or for the time, never for both"
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=60), st.sampled_from(["again", "done", "give_up"]))
@@ -246,6 +278,7 @@ def test_after_a_start_it_runs_as_soon_as_what_was_there_is_gone(
         world.take("again")
     if not world.alive:
         world.take("gone")
+    world.take("there")
     world.take("up")
     assert (world.state, world.alive) == (State.RUNNING, 1)
 
