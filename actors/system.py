@@ -1,7 +1,7 @@
 """The whole backend for the time of a block."""
 
 import logging
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -36,15 +36,17 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
-from actors.services import added
+from actors.services import added, schedule_times
 from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.services.monitors import Surroundings
 from actors.services.monitors.feed import table as feeds
 from actors.services.monitors.report import table as reports
 from actors.services.monitors.zones import calendar_zone
-from actors.settings import SystemSettings
-from actors.store import Migrations, Store, open_store
+from actors.services.schedule import WallClock, utc_now
+from actors.services.schedule_times import Timetable, load_times
+from actors.settings import ServiceSettings, SystemSettings
+from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 
 log = logging.getLogger("actors.system")
@@ -54,6 +56,9 @@ DEFAULT_TRACE = 10_000
 
 ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
+
+ADDED_SECONDS = 2.0
+"""How long the start waits for the services that were added over the API."""
 
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
@@ -70,6 +75,7 @@ MIGRATIONS: tuple[Migrations, ...] = (
     added.MIGRATIONS,
     tiers.MIGRATIONS,
     ALERT_TABLES,
+    schedule_times.MIGRATIONS,
     feeds.MIGRATIONS,
     reports.MIGRATIONS,
 )
@@ -144,7 +150,11 @@ class System:
 
 @asynccontextmanager
 async def open_system(
-    settings: SystemSettings, *, random: Random | None = None, sentences: Sentences = english
+    settings: SystemSettings,
+    *,
+    random: Random | None = None,
+    clock: WallClock = utc_now,
+    sentences: Sentences = english,
 ) -> AsyncGenerator[System, None]:
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
@@ -156,6 +166,7 @@ async def open_system(
     Args:
         settings: What to run.
         random: For the jitter of delays; a seeded one makes them repeatable.
+        clock: The time of day, by which schedules go.
         sentences: What people read of alerts in webhooks.
 
     Raises:
@@ -168,7 +179,7 @@ async def open_system(
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
             chance = random or Random()  # noqa: S311 - no secret
-            nursery.start_soon(_live, life, settings, chance, sentences, name="system")
+            nursery.start_soon(_live, life, settings, chance, clock, sentences, name="system")
             try:
                 await life.open.wait()
                 yield life.system
@@ -193,7 +204,7 @@ class _Life:
         return self.made
 
 
-async def _live(life: _Life, settings: SystemSettings, random: Random, sentences: Sentences) -> None:
+async def _live(life: _Life, settings: SystemSettings, random: Random, clock: WallClock, sentences: Sentences) -> None:
     """The resources and the tree of actors until the block is left.
 
     Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
@@ -207,16 +218,29 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, sentences
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            added_services = added.fitting(settings.services, await added.read_added(store))
+            added_services = added.fitting(settings.services, await _read_added(store))
             services = Services((*settings.services, *added_services), bus, store)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
-            await _open_services(root, settings, services, keeper, store, random)
+            timetable = Timetable(settings.zone, await load_times(store), clock)
+            await _open_services(root, settings, services, keeper, store, random, timetable)
             life.made = System(settings, bus, root, keeper, store, services, metrics, alerts)
             life.open.set()
             await life.leave.wait()
+
+
+async def _read_added(store: Store) -> Sequence[ServiceSettings]:
+    """The services that were added over the API; none where the store cannot say: the others must run all the same."""
+    with trio.move_on_after(ADDED_SECONDS):
+        try:
+            return await added.read_added(store)
+        except StoreError as error:
+            log.error("services.added_not_read error=%s next=run_without_them", error)
+            return ()
+    log.error("services.added_not_read error=no_answer_in_time seconds=%g next=run_without_them", ADDED_SECONDS)
+    return ()
 
 
 async def _open_alerts(
@@ -255,7 +279,13 @@ async def _open_metrics(
 
 
 async def _open_services(
-    root: Supervisor, settings: SystemSettings, services: Services, keeper: Keeper, store: Store, random: Random
+    root: Supervisor,
+    settings: SystemSettings,
+    services: Services,
+    keeper: Keeper,
+    store: Store,
+    random: Random,
+    timetable: Timetable,
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
@@ -263,7 +293,7 @@ async def _open_services(
     intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
     surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
-    await services.open(domain, keeper, settings.logs_dir, random, surroundings=surroundings)
+    await services.open(domain, keeper, settings.logs_dir, random, timetable=timetable, surroundings=surroundings)
 
 
 def _make_directories(logs: Path) -> None:

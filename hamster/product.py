@@ -13,7 +13,18 @@ from actors.settings import SystemSettings
 from actors.system import System, open_system
 from hamster.config import HamsterConfig
 from hamster.config_watch import watch_if_configured
-from hamster.http import actors, alerts, metrics, prometheus, reloading, rolling, service_changes, services, ws
+from hamster.http import (
+    actors,
+    alerts,
+    metrics,
+    prometheus,
+    reloading,
+    rolling,
+    service_changes,
+    service_reloads,
+    services,
+    ws,
+)
 from hamster.http.alert_texts import korean
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
@@ -91,10 +102,12 @@ async def _open_hamster(
         stamp = stamper(zone)
         token = LocalToken()
         reloader = Reloader(config, running.services, running.bus)
+        reloader.settled()
         hub = Hub(running, FrameMaker(running, stamp))
         app = make_app(
             [
                 partial(services.register, system=running, stamp=stamp),
+                partial(service_reloads.register, system=running),
                 partial(service_changes.register, system=running, stamp=stamp, token=token, reloader=reloader),
                 partial(rolling.register, system=running),
                 partial(reloading.register, reloader=reloader, token=token),

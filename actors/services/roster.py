@@ -14,6 +14,7 @@ from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
 from actors.services.messages import (
+    BeginService,
     Configure,
     Happened,
     Reconfigured,
@@ -38,6 +39,7 @@ from actors.services.monitors import (
 from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
+from actors.services.schedule_times import Timetable
 from actors.services.stopping import dependents_first
 from actors.services.unattended import end_unattended
 from actors.settings import ServiceSettings
@@ -62,6 +64,8 @@ class Premises:
     keeper: Keeper
     logs_dir: Path
     random: Random
+    timetable: Timetable
+    """What the schedules of jobs are made with."""
     surroundings: Surroundings
     """What monitors are given."""
 
@@ -213,6 +217,7 @@ class Roster:
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
         self._monitors.pop(service_id, None)
+        self.writer.unfollow(service_id)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
     def monitor(self, service_id: str) -> MonitorRecord | None:
@@ -228,7 +233,7 @@ class Roster:
         if not can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
-            self.refs[settings.id].tell(StartService())
+            self.refs[settings.id].tell(BeginService())
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
@@ -239,7 +244,8 @@ class Roster:
             return actor_of(monitor, premises.surroundings)
         if record is None:
             return lambda: IdleService(settings, self.writer)
-        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random, self._start_other)
+        keeper, logs_dir, random, timetable = premises.keeper, premises.logs_dir, premises.random, premises.timetable
+        return lambda: ProcessService(record, keeper, logs_dir, random, self._start_other, timetable)
 
     def _start_other(self, service_id: str) -> None:
         """For a service that depends on another; it never waits."""

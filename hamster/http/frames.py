@@ -15,13 +15,12 @@ from actors.services.monitors.feed.messages import NewsEvent, NewsPublished, New
 from actors.system import System
 from hamster.http import texts_ko
 from hamster.http.alert_models import alert_frame
-from hamster.http.configuration_alerts import refused_alert, rolling_alert
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.news_frames import news_data
+from hamster.http.rolling_alert import rolling_alert
 from hamster.http.service_models import service_model, status_of
 from hamster.http.times import Stamp
-from hamster.reloading import ConfigurationRefused
 
 EVENT_TYPES = (
     "status_update",
@@ -40,16 +39,7 @@ DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
 
 ALERT_LEVELS = ("info", "warning", "critical")
 
-Event = (
-    ServiceChanged
-    | ServiceEvent
-    | ServicesConfigured
-    | RollingEnded
-    | ConfigurationRefused
-    | SampleTaken
-    | AlertChanged
-    | NewsEvent
-)
+Event = ServiceChanged | ServiceEvent | ServicesConfigured | RollingEnded | SampleTaken | AlertChanged | NewsEvent
 
 
 @attrs.frozen
@@ -106,8 +96,6 @@ class FrameMaker:
             case RollingEnded():
                 if event.rolling.state == "failed":
                     yield self.alert(rolling_alert(event))
-            case ConfigurationRefused():
-                yield self.alert(refused_alert(event))
             case SampleTaken():
                 yield self.metrics_update(event.readings)
             case AlertChanged():

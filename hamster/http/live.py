@@ -13,7 +13,6 @@ from actors.services import RollingEnded, ServiceChanged, ServiceEvent, Services
 from actors.services.monitors.feed.messages import NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
-from hamster.reloading import ConfigurationRefused
 
 log = logging.getLogger("hamster.live")
 
@@ -26,7 +25,6 @@ SHOWN: tuple[type[Event], ...] = (
     ServiceEvent,
     ServicesConfigured,
     RollingEnded,
-    ConfigurationRefused,
     SampleTaken,
     AlertChanged,
     NewsPublished,
