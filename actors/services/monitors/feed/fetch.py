@@ -6,12 +6,19 @@ import os
 import stat
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
-from actors.services.probing.fetching import Answer, Request, fetch
 from actors.services.probing.looks import LookFailed, Progress
+
+if TYPE_CHECKING:
+    from actors.services.probing.fetching import Answer, Request
+
+FETCHING = "actors.services.probing.fetching"
+"""Imports httpx, which takes a moment, and which who reads files alone need not have."""
 
 REDIRECTS = 5
 HOLD_BACK = 86_400.0
@@ -78,23 +85,37 @@ async def fetch_url(
         max_bytes: Of the document, unpacked.
         ca_file: Whom to trust instead of the usual authorities.
     """
-    request = Request(
+    progress = Progress(doing="about to begin")
+    with trio.move_on_after(timeout):
+        await trio.to_thread.run_sync(import_module, FETCHING)
+        return await _exchanged(_request(url, headers, validators, max_bytes, ca_file), progress)
+    return FetchFailed(f"no whole answer within {timeout:g} s, {progress.doing}")
+
+
+def _request(
+    url: str, headers: Mapping[str, str], validators: Validators, max_bytes: int, ca_file: str | None
+) -> "Request":
+    from actors.services.probing.fetching import Request
+
+    return Request(
         url=url,
         headers={"accept": ACCEPT, **_conditions(validators), **headers},
         redirects=REDIRECTS,
         max_body=max_bytes,
         ca_file=ca_file,
     )
-    progress = Progress()
-    with trio.move_on_after(timeout):
-        try:
-            return _taken(await fetch(request, progress), request)
-        except LookFailed as error:
-            return FetchFailed(error.detail)
-    return FetchFailed(f"no whole answer within {timeout:g} s, {progress.doing}")
 
 
-def _taken(answer: Answer, request: Request) -> Outcome:
+async def _exchanged(request: "Request", progress: Progress) -> Outcome:
+    from actors.services.probing.fetching import fetch
+
+    try:
+        return _taken(await fetch(request, progress), request)
+    except LookFailed as error:
+        return FetchFailed(error.detail)
+
+
+def _taken(answer: "Answer", request: "Request") -> Outcome:
     if request.url.startswith("https:") and not answer.url.startswith("https:"):
         return FetchFailed("redirected from https to http, which is not taken")
     if answer.status == 304:
