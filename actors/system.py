@@ -1,7 +1,7 @@
 """The whole backend for the time of a block."""
 
 import logging
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -41,8 +41,8 @@ from actors.services.directory import Services
 from actors.services.keeper import Keeper, open_keeper
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
-from actors.settings import SystemSettings
-from actors.store import Migrations, Store, open_store
+from actors.settings import ServiceSettings, SystemSettings
+from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 
 log = logging.getLogger("actors.system")
@@ -52,6 +52,9 @@ DEFAULT_TRACE = 10_000
 
 ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
+
+ADDED_SECONDS = 2.0
+"""How long the start waits for the services that were added over the API."""
 
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
@@ -209,7 +212,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            added_services = added.fitting(settings.services, await added.read_added(store))
+            added_services = added.fitting(settings.services, await _read_added(store))
             services = Services((*settings.services, *added_services), bus, store)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
@@ -220,6 +223,18 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             life.made = System(settings, bus, root, keeper, store, services, metrics, alerts)
             life.open.set()
             await life.leave.wait()
+
+
+async def _read_added(store: Store) -> Sequence[ServiceSettings]:
+    """The services that were added over the API; none where the store cannot say: the others must run all the same."""
+    with trio.move_on_after(ADDED_SECONDS):
+        try:
+            return await added.read_added(store)
+        except StoreError as error:
+            log.error("services.added_not_read error=%s next=run_without_them", error)
+            return ()
+    log.error("services.added_not_read error=no_answer_in_time seconds=%g next=run_without_them", ADDED_SECONDS)
+    return ()
 
 
 async def _open_alerts(

@@ -102,6 +102,7 @@ async def _open_hamster(
         stamp = stamper(zone)
         token = LocalToken()
         reloader = Reloader(config, running.services, running.bus)
+        reloader.settled()
         hub = Hub(running, FrameMaker(running, stamp))
         app = make_app(
             [

@@ -1,6 +1,8 @@
 """Services: supervised child processes, and the kinds that are still to come."""
 
+from actors.services.checking import CheckAborted, CheckNow, LookTicket, NotCheckable, NotRunning
 from actors.services.directory import Services
+from actors.services.look import Look
 from actors.services.messages import (
     Accepted,
     BeginService,
@@ -28,6 +30,7 @@ from actors.services.messages import (
     ServiceOwned,
     ServicesConfigured,
     ServiceUnavailable,
+    ServiceUnconfigured,
     ServiceView,
     StartService,
     State,
@@ -42,12 +45,18 @@ __all__ = [
     "BeginService",
     "Board",
     "CannotReload",
+    "CheckAborted",
+    "CheckNow",
     "Configure",
     "Configured",
     "Failure",
     "Happened",
     "Health",
+    "Look",
+    "LookTicket",
     "NotApplied",
+    "NotCheckable",
+    "NotRunning",
     "Reconfigured",
     "ReloadEnded",
     "ReloadService",
@@ -65,6 +74,7 @@ __all__ = [
     "ServiceNotRunning",
     "ServiceOwned",
     "ServiceUnavailable",
+    "ServiceUnconfigured",
     "ServiceView",
     "Services",
     "ServicesConfigured",

@@ -73,9 +73,12 @@ class BoardWriter:
                 board = changed.value if isinstance(changed, Changed) else self.cell.value
         return board
 
-    def tell(self, event_type: EventType, service_id: str, failure: Failure | None = None) -> None:
+    def tell(
+        self, event_type: EventType, service_id: str, failure: Failure | None = None, *, duration: float | None = None
+    ) -> None:
         """Publish an event about a service, with its present view."""
-        self._bus.publish(ServiceEvent(event_type, self.cell.value[service_id], datetime.now(UTC), failure))
+        view = self.cell.value[service_id]
+        self._bus.publish(ServiceEvent(event_type, view, datetime.now(UTC), failure, duration))
 
     def publish(self, event: object) -> None:
         """Publish anything else about a service."""

@@ -12,6 +12,7 @@ import trio
 
 from actors.runtime import Bus, Cell, ChildSpec, Ref, Supervisor
 from actors.services.added import forget, keep
+from actors.services.checking import CheckNow, LookTicket
 from actors.services.keeper import Keeper
 from actors.services.messages import (
     Accepted,
@@ -124,6 +125,17 @@ class Services:
     async def restart(self, service_id: str) -> Accepted:
         """Have it stopped, if it runs, and started. Answers and raises as `start`."""
         return await self.ref(service_id).ask(RestartService())
+
+    async def check(self, service_id: str) -> LookTicket:
+        """Look at it now; the ticket is to wait with for what is found.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            NotCheckable: There is nothing to look at in its kind.
+            NotRunning: It is stopped.
+        """
+        kind = self.view(service_id).settings.kind
+        return await self.ref(service_id).ask(CheckNow(service_id, kind))
 
     async def reload(self, service_id: str) -> ReloadTaken:
         """Have it read its configuration again, while it runs; what came of it is told as `ReloadEnded`.

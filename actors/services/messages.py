@@ -69,7 +69,7 @@ class ServiceView:
     state: State = State.STOPPED
     wanted: Wanted = Wanted.DOWN
     available: bool = True
-    """False where this version cannot run its kind."""
+    """False where it cannot be started: this version cannot run its kind, or it was told nothing to watch."""
     pid: int | None = None
     running_since: datetime | None = None
     """When its process was started (UTC); None while it is not running."""
@@ -138,6 +138,8 @@ class ServiceEvent:
     at: datetime
     failure: Failure | None = None
     """With `error`: what failed. With `recovered`: what it recovered from."""
+    duration: float | None = None
+    """With `recovered`: the seconds that it lasted, where they are known."""
 
 
 class ServiceNotFound(LookupError):
@@ -199,6 +201,17 @@ class ServiceUnavailable(Exception):
         super().__init__(f"service {service!r} is of kind {kind!r}, which this version cannot run; nothing was done")
         self.service = service
         self.kind = kind
+
+
+class ServiceUnconfigured(ServiceUnavailable):
+    """There is nothing for a monitor to look at, because a key of its settings is not set."""
+
+    def __init__(self, service: str, kind: str, key: str) -> None:
+        super().__init__(service, kind)
+        self.args = (
+            f"services.{service}.{key} is not set; a monitor of kind {kind!r} has nothing to watch without it; set it",
+        )
+        self.key = key
 
 
 class CannotReload(Exception):

@@ -31,7 +31,7 @@ SERVICE: Mapping[str, Effect] = {
     "autostart": Effect.AT_ONCE,  # it is about our own start, and starts or stops nothing now
     "tags": Effect.AT_ONCE,
     "depends_on": Effect.AT_ONCE,
-    "log": Effect.NEXT_START,  # a run's holder rotates by what it was told with the run
+    "log": Effect.NEXT_START,  # a run's holder rotates by what it was told with the run; a monitor's is its own
     "origin": Effect.AT_ONCE,
     "instance_of": Effect.RESTART,  # in its environment
     "instance": Effect.RESTART,
@@ -123,7 +123,8 @@ def changed_keys(old: ServiceSettings, new: ServiceSettings) -> tuple[str, ...]:
 
 def effect_of(old: ServiceSettings, new: ServiceSettings) -> Effect:
     """What it takes to make *old*, which is running, *new*."""
-    effects = [SERVICE[key] for key in _different(old, new, SERVICE)]
+    keys = _different(old, new, SERVICE)
+    effects = [Effect.AT_ONCE if key == "log" and new.process is None else SERVICE[key] for key in keys]
     if old.kind == new.kind:
         if new.process is not None and old.process is not None:
             effects += [PROCESS[key] for key in _different(old.process, new.process, PROCESS)]

@@ -26,6 +26,16 @@ from actors.services.messages import (
     State,
     Wanted,
 )
+from actors.services.monitors import (
+    MONITORS,
+    MonitorRecord,
+    MonitorService,
+    Surroundings,
+    actor_of,
+    can_start,
+    new_monitor,
+    shut_down_monitor,
+)
 from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
@@ -67,6 +77,7 @@ class Roster:
         self.writer = BoardWriter({service.id: new_view(service) for service in self.settings.values()}, bus)
         self.refs: dict[str, Ref[ServiceCommands]] = {}
         self._records: dict[str, ServiceRecord] = {}
+        self._monitors: dict[str, MonitorRecord] = {}
         for service in self.settings.values():
             self._note(service)
         self._bus = bus
@@ -203,6 +214,8 @@ class Roster:
         self.settings.pop(service_id, None)
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
+        self._monitors.pop(service_id, None)
+        self.writer.unfollow(service_id)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
     async def _start_actor(self, premises: Premises, settings: ServiceSettings) -> None:
@@ -211,15 +224,18 @@ class Roster:
         )
 
     def _start_if_wanted(self, settings: ServiceSettings, wanted: Wanted | None) -> None:
-        if settings.kind != "process":
+        if not can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
             self.refs[settings.id].tell(BeginService())
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
-    ) -> "Callable[[], ProcessService] | Callable[[], IdleService]":
+    ) -> "Callable[[], ProcessService] | Callable[[], MonitorService] | Callable[[], IdleService]":
         record = self._records.get(settings.id)
+        if settings.kind in MONITORS:
+            monitor = self._monitors[settings.id] = new_monitor(settings, self.writer, self._bus, premises.logs_dir)
+            return actor_of(monitor, Surroundings(premises.random))
         if record is None:
             return lambda: IdleService(settings, self.writer)
         keeper, logs_dir, random, timetable = premises.keeper, premises.logs_dir, premises.random, premises.timetable
@@ -249,6 +265,8 @@ class Roster:
 
     async def _shut_down(self, service: str) -> None:
         ref, record = self.refs.get(service), self._records.get(service)
+        if ref is not None and service in self._monitors:
+            await shut_down_monitor(ref, self._monitors[service])
         if ref is None or record is None:
             return  # it went meanwhile; or nothing of it ever runs
         record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
@@ -269,4 +287,4 @@ def _stopped(view: ServiceView) -> bool:
 
 def new_view(settings: ServiceSettings) -> ServiceView:
     """What is known of a service that was never started."""
-    return ServiceView(settings, available=settings.kind == "process")
+    return ServiceView(settings, available=can_start(settings))

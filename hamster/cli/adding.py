@@ -44,7 +44,7 @@ def add(
     url: str | None,
     data_dir: Path | None,
 ) -> None:
-    """Add a service that is there until it is removed, also after a restart of WatchHamster.
+    """Add a service. It is there until it is removed, also after a restart of WatchHamster.
 
     For example: hamster add site --cwd public -- python3 -m http.server 8080
     """
@@ -75,7 +75,7 @@ def add(
 @url_option
 @data_dir_option
 def remove(service_id: str, url: str | None, data_dir: Path | None) -> None:
-    """Stop a service that was added, and forget it. Its logs stay."""
+    """Remove a service that was added. It is stopped; its logs stay."""
 
     async def work(client: HamsterClient) -> int:
         click.echo(await client.remove_service(service_id))

@@ -14,7 +14,7 @@ from hamster.client import HamsterClient, Reloaded
 @url_option
 @data_dir_option
 def reload(ids: tuple[str, ...], url: str | None, data_dir: Path | None) -> None:
-    """Read the configuration file again, and restart only what changed; a wrong one changes nothing.
+    """Read the configuration file again. Only what changed is restarted; a file with a mistake changes nothing.
 
     With IDs (* and ? match, tag:NAME has a tag) those services are told to read their own again.
     """

@@ -1,6 +1,7 @@
 """`hamster status`, `start`, `stop` and `restart`."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ import msgspec
 import trio
 from click.core import ParameterSource
 
-from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, run, url_option, with_client
+from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, fail, run, url_option, with_client
 from hamster.cli.tables import client_row, rich_table, show
 from hamster.client import HamsterClient, RequestRefused, ServerUnreachable, Service
 
@@ -37,10 +38,11 @@ def status(ids: tuple[str, ...], as_json: bool, url: str | None, data_dir: Path 
 
     async def work(client: HamsterClient) -> int:
         if as_json:
-            shown = await client.services_json(*ids)
+            chosen = {service.id for service in await named(client, ids)}
+            shown = [row for row in await client.services_json() if row.get("id") in chosen]
             click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
             return 0
-        show(rich_table([client_row(service) for service in await client.services(*ids)]))
+        show(rich_table([client_row(service) for service in await named(client, ids)]))
         return 0
 
     run(lambda: with_client(url, data_dir, work))
@@ -98,9 +100,20 @@ async def roll(client: HamsterClient, targets: Sequence[str], parallel: int, wai
     return 0
 
 
+async def named(client: HamsterClient, targets: Sequence[str]) -> list[Service]:
+    """The services that *targets* name, all without. Exits for one that names none."""
+    try:
+        return await client.services(*targets)
+    except RequestRefused as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        ids = [service.id for service in await client.services()]
+        fail(f"{error.detail}; the services are: {', '.join(ids)}")
+
+
 async def carry_out(client: HamsterClient, action: str, patterns: Sequence[str], wait: float) -> int:
     """Give the command to all chosen services at the same time and print each answer; the exit code."""
-    services = await client.services(*patterns)
+    services = await named(client, patterns)
     if not patterns:
         services = [service for service in services if service.available]
     code = 0

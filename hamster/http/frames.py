@@ -14,12 +14,11 @@ from actors.services import RollingEnded, ServiceChanged, ServiceEvent, Services
 from actors.system import System
 from hamster.http import texts_ko
 from hamster.http.alert_models import alert_frame
-from hamster.http.configuration_alerts import refused_alert, rolling_alert
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
-from hamster.http.service_models import STATUS, service_model
+from hamster.http.rolling_alert import rolling_alert
+from hamster.http.service_models import service_model, status_of
 from hamster.http.times import Stamp
-from hamster.reloading import ConfigurationRefused
 
 EVENT_TYPES = (
     "status_update",
@@ -38,15 +37,7 @@ DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
 
 ALERT_LEVELS = ("info", "warning", "critical")
 
-Event = (
-    ServiceChanged
-    | ServiceEvent
-    | ServicesConfigured
-    | RollingEnded
-    | ConfigurationRefused
-    | SampleTaken
-    | AlertChanged
-)
+Event = ServiceChanged | ServiceEvent | ServicesConfigured | RollingEnded | SampleTaken | AlertChanged
 
 
 @attrs.frozen
@@ -103,8 +94,6 @@ class FrameMaker:
             case RollingEnded():
                 if event.rolling.state == "failed":
                     yield self.alert(rolling_alert(event))
-            case ConfigurationRefused():
-                yield self.alert(refused_alert(event))
             case SampleTaken():
                 yield self.metrics_update(event.readings)
             case AlertChanged():
@@ -117,11 +106,12 @@ class FrameMaker:
         """The status of one service."""
         data = {
             "service_id": view.id,
-            "status": STATUS[view.state],
+            "status": status_of(view),
             "timestamp": self._stamp(datetime.now(UTC)),
             "state": view.state.value,
             "pid": view.pid,
             "restarts": view.restarts,
+            "health": view.health.value,
         }
         return self.frame("status_update", data, service_id=view.id)
 
@@ -153,11 +143,12 @@ class FrameMaker:
             "exit_code": None if failure is None else failure.exit_code,
             "signal": None if failure is None else failure.signal,
             "next_restart_at": None if view.next_restart_at is None else self._stamp(view.next_restart_at),
+            "duration": event.duration,
         }
         data = {
             "service_id": view.id,
             "event_type": event.event_type,
-            "status": STATUS[view.state],
+            "status": status_of(view),
             "message": texts_ko.SERVICE_EVENTS[event.event_type].format(name=view.settings.name, error=error),
             "details": details,
         }
@@ -169,4 +160,4 @@ class FrameMaker:
 
 
 def _shown(view: ServiceView) -> tuple[object, ...]:
-    return (view.state, view.pid, view.restarts)
+    return (view.state, view.pid, view.restarts, view.health)

@@ -135,9 +135,9 @@ def flat(node: TreeNode) -> Iterator[TreeNode]:
 
 
 async def test_a_service_of_a_kind_that_cannot_be_run_yet_says_so_and_is_stopped(yard: Yard) -> None:
-    async with open_system(yard.settings(ServiceSettings(id="pages", kind="http"))) as system:
+    async with open_system(yard.settings(ServiceSettings(id="pages", kind="deployment"))) as system:
         for command in (system.services.start, system.services.restart):
-            with pytest.raises(ServiceUnavailable, match="kind 'http', which this version cannot run"):
+            with pytest.raises(ServiceUnavailable, match="kind 'deployment', which this version cannot run"):
                 await command("pages")
         accepted = await system.services.stop("pages")
         assert (accepted.changed, accepted.view.state, accepted.view.available) == (False, State.STOPPED, False)

@@ -30,6 +30,13 @@ SERVICE_EXTRAS: Mapping[str, tuple[type, ...]] = {
     "health": (str,),
     "wanted": (str,),
     "next_restart_at": (str, NULL),
+    "health_detail": (str, NULL),
+    "ready_at": (str, NULL),
+    "waits_for": (list,),
+    "next_run_at": (str, NULL),
+    "tags": (list,),
+    "origin": (str,),
+    "instance_of": (str, NULL),
     "cpu_percent": (float, int, NULL),
     "memory_bytes": (int, NULL),
 }
@@ -157,7 +164,9 @@ async def test_a_stopped_service_has_no_uptime_and_no_process(http: httpx.AsyncC
         None,
         None,
     )
-    assert service["config"] == {}
+    config = service["config"]
+    assert isinstance(config, dict)
+    assert config["url"] is None, "the key that it misses"
 
 
 @pytest.mark.parametrize(
@@ -231,8 +240,8 @@ async def test_a_wait_that_cannot_be_is_400_and_nothing_is_done(http: httpx.Asyn
 
 
 async def test_a_kind_that_this_version_cannot_run_is_409(http: httpx.AsyncClient) -> None:
-    detail = "서비스 'posco_news'은(는) 이 버전에서 실행할 수 없는 종류입니다: feed"
-    is_error(await http.post("/api/services/posco_news/start"), 409, detail)
+    detail = "서비스 'deployment'은(는) 이 버전에서 실행할 수 없는 종류입니다: deployment"
+    is_error(await http.post("/api/services/deployment/start"), 409, detail)
 
 
 async def test_a_batch_answers_for_every_service_it_named_in_order(http: httpx.AsyncClient) -> None:
@@ -250,7 +259,7 @@ async def test_a_batch_answers_for_every_service_it_named_in_order(http: httpx.A
         {
             "service_id": "github_pages",
             "success": False,
-            "message": "서비스 'github_pages'은(는) 이 버전에서 실행할 수 없는 종류입니다: http",
+            "message": "서비스 'github_pages'에 감시할 대상이 없습니다. 설정에서 url을(를) 지정해 주세요",
         },
     ]
 

@@ -56,7 +56,7 @@ def not_after(der: bytes) -> datetime:
             raise ValueError(f"no time, but tag {tag}")
         return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except (ValueError, IndexError, StopIteration) as error:
-        raise ValueError(f"this is no X.509 certificate in DER: {error}") from error
+        raise ValueError(f"this is no certificate (X.509, DER): {error}") from error
 
 
 def _values(data: bytes) -> Iterator[tuple[int, bytes]]:

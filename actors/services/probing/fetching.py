@@ -9,8 +9,8 @@ import errno
 import math
 import os
 import ssl
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
@@ -18,6 +18,7 @@ import attrs
 import httpx
 import trio
 
+from actors.services.probing.body import Body
 from actors.services.probing.connecting import (
     Address,
     certificate_of,
@@ -31,11 +32,9 @@ from actors.services.probing.looks import OURS, LookFailed, Progress
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
-ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
-"""What is undone; nothing else is asked for."""
 
 
-# httpx imports its transport's own modules at the first use: 0.3 s in which the loop would stand still.
+# Its transport's own modules, which httpx imports at the first use: now, while this one is imported in a thread.
 httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
 
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=0)
@@ -73,7 +72,7 @@ class Answer:
     encoding: str
     """What the body is still encoded with; empty for nothing."""
     url: str
-    """Where it came from."""
+    """Where it came from, without what may be secret in it: user, password and query."""
     redirects: int
     """How many were followed."""
     certificate: bytes | None
@@ -103,12 +102,12 @@ async def fetch(request: Request, progress: Progress) -> Answer:
         try:
             url = httpx.URL(request.url)
         except httpx.InvalidURL as error:
-            raise LookFailed(f"{request.url!r} is no address: {error}") from error
+            raise LookFailed(f"the address cannot be read: {error}") from error
         answer, location = await _exchange(request, url, progress, followed)
         if location is None or answer.status not in REDIRECTS or request.redirects == 0:
             return answer
         if followed == request.redirects:
-            raise LookFailed(f"more than {followed} redirects, the last to {location!r}")
+            raise LookFailed(f"more than {followed} redirects, the last to {location.partition('?')[0]!r}")
         request = _redirected(request, url, answer.status, location)
         followed += 1
 
@@ -118,15 +117,20 @@ def _redirected(request: Request, url: httpx.URL, status: int, location: str) ->
     try:
         target = url.join(location)
     except (httpx.InvalidURL, ValueError) as error:
-        raise LookFailed(f"redirected to {location!r}, which is no address") from error
+        raise LookFailed(f"redirected to {location.partition('?')[0]!r}, which is no address") from error
     if target.scheme not in DEFAULT_PORTS or not target.host:
-        raise LookFailed(f"redirected to {location!r}, which is neither http nor https")
+        raise LookFailed(f"redirected to {location.partition('?')[0]!r}, which is neither http nor https")
     changes: dict[str, object] = {"url": str(target)}
     if (status == 303 and request.method != "HEAD") or (status in (301, 302) and request.method == "POST"):
         changes |= {"method": "GET", "body": None}
     if _origin(target) != _origin(url):
         changes["headers"] = {}  # whatever secret is among them was meant for the first one
     return attrs.evolve(request, **changes)
+
+
+def without_secrets(url: httpx.URL) -> str:
+    """*url* as it may be told."""
+    return str(url.copy_with(username=None, password=None, query=None, fragment=None))
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -224,8 +228,8 @@ async def _ask(
             raise LookFailed(f"{host} answers {response.status_code}, which was not asked for")
         location = response.headers.get("location")
         redirects = response.status_code in REDIRECTS and location is not None and request.redirects > 0
-        body = _Body(0 if redirects else request.max_body, response.headers.get("content-encoding", ""))
-        await _read(response, body, progress)
+        body = Body(0 if redirects else request.max_body, response.headers.get("content-encoding", ""))
+        await _read(response, body, visit)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise
     except httpx.RemoteProtocolError as error:
@@ -241,7 +245,7 @@ async def _ask(
         body=bytes(body.taken),
         cut=body.cut,
         encoding=body.left,
-        url=str(visit.url.copy_with(username=None, password=None)),
+        url=without_secrets(visit.url),
         redirects=followed,
         certificate=certificate,
     )
@@ -260,6 +264,8 @@ def _message(request: Request, visit: _Visit, connect_seconds: float | None) -> 
     if url.username or url.password:
         pair = f"{unquote(url.username)}:{unquote(url.password)}"
         headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+    if request.body is not None:
+        headers["content-length"] = str(len(request.body))
     headers |= {name.lower(): value for name, value in request.headers.items()} | {"connection": "close"}
     extensions = {
         "sni_hostname": url.raw_host.decode("ascii"),
@@ -271,24 +277,48 @@ def _message(request: Request, visit: _Visit, connect_seconds: float | None) -> 
             request.method,
             url.copy_with(host=str(visit.address[-1][0])),
             headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-            content=request.body,
+            stream=_Once(request.body or b""),
             extensions=extensions,
         )
     except (httpx.InvalidURL, ValueError) as error:
         raise LookFailed(f"the request cannot be made: {error}") from error
 
 
-async def _read(response: httpx.Response, body: "_Body", progress: Progress) -> None:
+async def _read(response: httpx.Response, body: Body, visit: _Visit) -> None:
     """Read the body until it ends, or there is enough of it."""
-    progress.doing = "waiting for the body"
+    visit.progress.doing = "waiting for the body"
     if body.full:
         return
-    async for data in response.aiter_raw():
-        body.take(data)
-        progress.doing = f"reading the body, of which {len(body.taken):,} bytes have come"
-        if body.full:
-            return
-    body.end()
+    parts = response.aiter_raw()
+    try:
+        async for data in parts:
+            body.take(data)
+            visit.progress.doing = f"reading the body, of which {len(body.taken):,} bytes have come"
+            if body.full:
+                break
+        else:
+            body.end()
+    finally:
+        # The transport's generators must come to their end here, not when they are collected.
+        await visit.close()
+        with suppress(httpx.TransportError):
+            async for _ in parts:
+                pass
+
+
+class _Once(httpx.AsyncByteStream):
+    """A body to send. Not httpx's own: that one is a generator, and left alone when a server answers early."""
+
+    def __init__(self, body: bytes) -> None:
+        self._left = [body]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -311,72 +341,3 @@ def _cause(error: BaseException) -> BaseException:
 def _os_error(error: BaseException) -> OSError:
     cause = _cause(error)
     return cause if isinstance(cause, OSError) else OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-
-
-class _Body:
-    """A body as it comes in: decoded piece by piece, so that no few bytes become many gigabytes."""
-
-    def __init__(self, limit: int, encoding: str) -> None:
-        self.taken = bytearray()
-        self.cut = False
-        encodings = [
-            name.strip().lower() for name in encoding.split(",") if name.strip().lower() not in ("", "identity")
-        ]
-        decodes = len(encodings) == 1 and encodings[0] in ENCODINGS
-        self.left = "" if decodes else ", ".join(encodings)
-        self._limit = limit
-        self._decodes = decodes
-        self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32) if decodes else None  # 32: gzip or zlib, as it comes
-        self._begun = False
-
-    @property
-    def full(self) -> bool:
-        """There is no use in reading on."""
-        return self.cut or self._limit == 0
-
-    def take(self, data: bytes) -> None:
-        """Add what was received.
-
-        Raises:
-            LookFailed: It is not encoded as was said.
-        """
-        if not self._decodes:
-            self._add(data)
-            return
-        while data and not self.cut:
-            data = self._decoded(data)
-
-    def _decoded(self, data: bytes) -> bytes:
-        """Decode what fits; returns what is left, of a further member."""
-        decoder = self._decoder
-        if decoder is None:  # behind the end of a member: another one, or padding
-            if not data.startswith(b"\x1f"):
-                return b""
-            decoder = self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            self._add(decoder.decompress(data, self._limit - len(self.taken) + 1))
-        except zlib.error as error:
-            if self._begun:
-                raise LookFailed(f"the body cannot be decoded: {error}") from error
-            self._begun = True
-            self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)  # what some servers call deflate
-            return data
-        self._begun = True
-        if decoder.eof:
-            self._decoder = None
-            return decoder.unused_data
-        return decoder.unconsumed_tail
-
-    def end(self) -> None:
-        """There is no more of it.
-
-        Raises:
-            LookFailed: It breaks off.
-        """
-        if self._decodes and self._begun and self._decoder is not None and not self._decoder.eof:
-            raise LookFailed("the body breaks off within its encoding")
-
-    def _add(self, data: bytes) -> None:
-        room = self._limit - len(self.taken)
-        self.taken += data[:room]
-        self.cut = len(data) > room

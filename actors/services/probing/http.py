@@ -3,16 +3,22 @@
 import json
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import trio
 
 from actors.services.probing.certificate import days_left, require_days
-from actors.services.probing.fetching import Answer, Request, fetch
 from actors.services.probing.jsons import JsonFound, judge_json
 from actors.services.probing.looks import Look, LookFailed, Progress, bounded, in_words
 from actors.services.probing.texts import TextCheck
 from actors.setting_rules import plain, shown
 from actors.settings import HttpOptions, JsonCheck
+
+if TYPE_CHECKING:
+    from actors.services.probing.fetching import Answer
+
+FETCHING = "actors.services.probing.fetching"
 
 
 async def look_http(options: HttpOptions, *, timeout: float | None = None) -> Look:
@@ -25,6 +31,8 @@ async def look_http(options: HttpOptions, *, timeout: float | None = None) -> Lo
         options: What to ask for and what to expect.
         timeout: Seconds for all of it, redirects and body included; that of *options* unless told.
     """
+    # In a thread, with the first page: httpx takes 0.7 s to import, and who watches no page need not have it.
+    await trio.to_thread.run_sync(import_module, FETCHING)
     return await bounded(options.timeout if timeout is None else timeout, partial(_look, options))
 
 
@@ -32,7 +40,7 @@ async def _look(options: HttpOptions, progress: Progress) -> str:
     if options.url is None:
         raise LookFailed("there is no address to look at; set url", ours=True)
     began = trio.current_time()
-    answer = await fetch(_request(options, options.url), progress)
+    answer = await _fetch(options, options.url, progress)
     took = trio.current_time() - began
     figures = progress.figures
     figures["status"] = answer.status
@@ -53,8 +61,10 @@ async def _look(options: HttpOptions, progress: Progress) -> str:
     return in_words([f"status {answer.status} in {took:.3f} s{_where(answer)}", expiry])
 
 
-def _request(options: HttpOptions, url: str) -> Request:
-    return Request(
+async def _fetch(options: HttpOptions, url: str, progress: Progress) -> "Answer":
+    from actors.services.probing.fetching import Request, fetch
+
+    request = Request(
         url=url,
         method=options.method,
         headers=options.headers,
@@ -64,9 +74,10 @@ def _request(options: HttpOptions, url: str) -> Request:
         ca_file=options.ca_file,
         max_body=options.max_body,
     )
+    return await fetch(request, progress)
 
 
-async def _judge_body(options: HttpOptions, answer: Answer, progress: Progress) -> None:
+async def _judge_body(options: HttpOptions, answer: "Answer", progress: Progress) -> None:
     texts = TextCheck(options.text, options.text_absent, options.regex)
     if texts == TextCheck(regex=options.regex) and not options.json:
         return
@@ -79,7 +90,7 @@ async def _judge_body(options: HttpOptions, answer: Answer, progress: Progress) 
         await _judge_json(options.json, answer, text, progress)
 
 
-async def _judge_json(checks: Sequence[JsonCheck], answer: Answer, text: str, progress: Progress) -> None:
+async def _judge_json(checks: Sequence[JsonCheck], answer: "Answer", text: str, progress: Progress) -> None:
     if answer.cut:
         raise LookFailed("the body is too large to be read as JSON; raise max_body")
     progress.doing = "reading the JSON"
@@ -106,5 +117,5 @@ def expected(status: int, allowed: Sequence[int | str]) -> bool:
     return False
 
 
-def _where(answer: Answer) -> str:
+def _where(answer: "Answer") -> str:
     return f" at {answer.url}" if answer.redirects else ""

@@ -1,40 +1,20 @@
 """What a look is, and how each kind of look is bounded."""
 
 import errno
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 import trio
 
-Figures: TypeAlias = Mapping[str, float | str]
+from actors.services.look import Look
+
+__all__ = ["OURS", "Look", "LookFailed", "Progress", "bounded", "failed_by", "in_words", "one_line"]
 
 DETAIL = 1000
 """Characters of a detail: it stands in a log line, in an event and in an answer."""
 
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN})
 """Errors that say that we are short of something, and nothing about what was looked at."""
-
-
-@attrs.frozen
-class Look:
-    """What one look at something found."""
-
-    ok: bool
-    """It is as it should be."""
-    detail: str
-    """What it said or did, in English, on one line."""
-    latency: float
-    """Seconds that the look took."""
-    figures: Figures = attrs.field(factory=dict[str, float | str])
-    """What was measured, by name."""
-    ours: bool = False
-    """We could not look, for want of something of our own: this says nothing about what was to be looked at."""
-
-    @property
-    def verdict(self) -> bool | None:
-        """Well, not well, or (None) not known."""
-        return None if self.ours else self.ok
 
 
 class LookFailed(Exception):

@@ -79,7 +79,7 @@ def test_an_unknown_id_names_those_that_are_there_and_nothing_is_done(
     before = server.service("web_a")["pid"]
     ended = run(*arguments, "web_a", "nope*", data_dir=server.data_dir)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("hamster: there is no service 'nope*'; the services are: posco_news, ")
+    assert ended.stderr.startswith("hamster: 서비스를 찾을 수 없습니다: nope*; the services are: posco_news, ")
     assert len(ended.stderr.splitlines()) == 1
     assert server.service("web_a")["pid"] == before
 

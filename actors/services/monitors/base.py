@@ -1,0 +1,382 @@
+"""What all monitors have in common: they look, now and then, and say what has become of what they look at."""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import ClassVar, TypeVar
+
+import attrs
+import trio
+
+from actors.runtime import Actor, Message, Timer
+from actors.services.checking import CheckAborted, LookTicket, NotRunning
+from actors.services.messages import (
+    Accepted,
+    CannotReload,
+    Configured,
+    EventType,
+    Failure,
+    Health,
+    ReloadTaken,
+    ServiceUnconfigured,
+    State,
+    Wanted,
+)
+from actors.services.monitors.record import MonitorRecord
+from actors.services.monitors.telling import failure_of, tell_down, tell_up, withdraw
+from actors.services.probing import Judge, Look, Standing, Told, notice
+from actors.settings import CheckOptions, ServiceSettings
+from actors.store import Store
+
+log = logging.getLogger("actors.services")
+
+Options = TypeVar("Options")
+
+FIRST_LOOK_SPREAD = 3.0
+"""Seconds within which the first looks of monitors that are started together are spread: a hundred of them at once
+would be a burst for us and for whoever is looked at. Short, because somebody may be watching."""
+
+LOOK_MARGIN = 2.0
+"""Seconds beyond its own deadline after which a look is cut off from outside."""
+
+
+@attrs.frozen
+class Surroundings:
+    """What monitors are given."""
+
+    random: Random
+    """For the jitter of first looks."""
+    store: Store | None = None
+    """For what must outlive us."""
+
+
+@attrs.frozen
+class _Wake(Message["MonitorService", None]):
+    """It is time, or a look is done; also sent by timers, whose tick it does not need."""
+
+    def deliver(self, to: "MonitorService") -> None:
+        to.wake()
+
+
+class MonitorService(Actor):
+    """Looks at something now and then, in a task beside its mailbox, one look at a time.
+
+    What must outlive a crash of this actor is in its record: a new incarnation goes on with the next look. A kind of
+    monitor says what a look is (`look`), without which key there is nothing to look at (`missing`), and, if it is not
+    the interval, when to look next (`next_look_at`) and what else follows from a look (`looked`).
+    """
+
+    KEY: ClassVar[str] = ""
+    """The key of its options without which there is nothing to look at."""
+
+    def __init__(self, record: MonitorRecord, surroundings: Surroundings) -> None:
+        self.record = record
+        self.surroundings = surroundings
+        self._alarm: Timer | None = None
+        self._looking: trio.CancelScope | None = None
+        self._found: tuple[float, Look] | None = None
+        """A look that is done, and when it began."""
+        self._writing = False
+
+    # -- what a kind says
+
+    @abstractmethod
+    async def look(self) -> Look:
+        """Look once. Runs in a task beside the mailbox; an exception is a crash, not a finding."""
+
+    def looked(self, look: Look) -> None:
+        """Something else that follows from a look; called in the actor, after its standing has changed."""
+
+    def judge(self) -> Judge:
+        """How looks are judged: by the options that all checks have."""
+        options = self.options_as(CheckOptions)
+        return Judge(
+            failures=options.failures,
+            successes=options.successes,
+            interval=options.interval,
+            retry_interval=options.retry_interval,
+            flap_changes=options.flap_changes,
+            flap_window=options.flap_window,
+        )
+
+    def next_look_at(self, began: float) -> float:
+        """When to look next, on Trio's clock, after the look that began at *began*."""
+        return self.judge().next_at(self.record.standing, began, trio.current_time())
+
+    def first_look_at(self) -> float:
+        """When to look first, on Trio's clock."""
+        spread = min(self.options_as(CheckOptions).interval, FIRST_LOOK_SPREAD)
+        return trio.current_time() + self.surroundings.random.uniform(0.0, spread)
+
+    def look_seconds(self) -> float:
+        """How long a look takes at most, by its own deadline."""
+        return self.options_as(CheckOptions).timeout
+
+    @classmethod
+    def missing(cls, settings: ServiceSettings) -> str | None:
+        """The key that must be set before there is anything to look at; None when there is."""
+        return cls.KEY if cls.KEY and getattr(settings.monitor, cls.KEY) is None else None
+
+    def options_as(self, cls: type[Options]) -> Options:
+        """The options of this monitor, which are of that class."""
+        options = self.record.settings.monitor
+        assert isinstance(options, cls)  # noqa: S101 - the settings have checked it
+        return options
+
+    # -- its life
+
+    async def on_start(self) -> None:
+        record = self.record
+        if record.shutting_down:
+            self.shut_down()
+        elif record.view.state is State.RUNNING:
+            # An earlier incarnation died, perhaps in a look: that one is not known, and the next is when it was due.
+            record.next_at = self.first_look_at() if record.next_at is None else record.next_at
+            self.say(logging.WARNING, "monitor.resumed")
+        self._set_alarm()
+        self._write_journal()
+
+    async def on_stop(self) -> None:
+        self._answer(CheckAborted(self.record.settings.id))
+        await self.record.journal.write()
+
+    # -- commands
+
+    def start(self) -> Accepted:
+        record = self.record
+        missing = self.missing(record.settings)
+        if missing is not None:
+            raise ServiceUnconfigured(record.settings.id, record.settings.kind, missing)
+        if record.shutting_down or record.view.state is State.RUNNING:
+            return Accepted(record.view, changed=False)
+        self._begin("started")
+        return Accepted(record.view, changed=True)
+
+    def stop(self) -> Accepted:
+        record = self.record
+        if record.view.state is State.STOPPED and record.view.wanted is Wanted.DOWN:
+            return Accepted(record.view, changed=False)
+        self._end("command", wanted=Wanted.DOWN)
+        return Accepted(record.view, changed=True)
+
+    def restart(self) -> Accepted:
+        record = self.record
+        missing = self.missing(record.settings)
+        if missing is not None:
+            raise ServiceUnconfigured(record.settings.id, record.settings.kind, missing)
+        if record.shutting_down:
+            return Accepted(record.view, changed=False)
+        was_running = record.view.state is State.RUNNING
+        if was_running:
+            self._forget()
+        self._begin("restarted" if was_running else "started")
+        return Accepted(record.view, changed=True)
+
+    def begin(self) -> Accepted:
+        return self.start()
+
+    def reload(self) -> ReloadTaken:
+        raise CannotReload(self.record.settings.id)
+
+    def shut_down(self) -> None:
+        self.record.shutting_down = True
+        if self.record.view.state is not State.STOPPED:
+            self._end("shutdown")
+
+    def check(self) -> LookTicket:
+        """Look now, or wait for the look that is on.
+
+        Raises:
+            NotRunning: It is stopped.
+        """
+        record = self.record
+        if record.view.state is not State.RUNNING:
+            raise NotRunning(record.settings.id)
+        if record.ticket is None:
+            record.ticket = LookTicket(record.settings.id)
+        ticket = record.ticket  # the look might be done before this is through
+        self._begin_look()
+        return ticket
+
+    def configure(self, settings: ServiceSettings) -> Configured:
+        record = self.record
+        before, record.settings = record.settings, settings
+        record.journal.options = settings.log
+        missing = self.missing(settings)
+        record.change("reload", settings=settings, available=missing is None)
+        running, wanted = record.view.state is State.RUNNING, record.view.wanted is Wanted.UP
+        if running and missing is not None:
+            self._end("reload", f"{missing} is not set any more")
+        elif running and before.monitor != settings.monitor:
+            self._forget("reload")  # what was found was found by other rules, or somewhere else
+            record.next_at = self.first_look_at()
+            self.say(logging.INFO, "monitor.configured")
+            self._set_alarm()
+        elif wanted and not running and missing is None and not record.shutting_down:
+            self._begin("started", "reload")
+        return Configured(restarted=False)
+
+    def _begin(self, event: EventType, reason: str = "command") -> None:
+        record = self.record
+        log.info("service.running service=%s was=%s by=%s", record.settings.id, record.view.state.value, reason)
+        record.next_at = self.first_look_at()
+        record.change(
+            reason,
+            state=State.RUNNING,
+            wanted=Wanted.UP,
+            running_since=datetime.now(UTC),
+            running_since_clock=trio.current_time(),
+        )
+        record.board.tell(event, record.settings.id)
+        self.say(logging.INFO, f"monitor.{event}")
+        self._set_alarm()
+
+    def _end(self, reason: str, detail: str = "", **also: object) -> None:
+        record = self.record
+        was = record.view.state
+        self._forget(reason)
+        record.next_at = None
+        gone = {"running_since": None, "running_since_clock": None, "ready_at": None}
+        record.change(reason, detail, state=State.STOPPED, **gone, **also)
+        if was is not State.STOPPED:
+            log.info("service.stopped service=%s was=%s by=%s", record.settings.id, was.value, reason)
+            record.board.tell("stopped", record.settings.id)
+            self.say(logging.INFO, "monitor.stopped", {"by": reason})
+        self._set_alarm()
+
+    def _forget(self, reason: str = "command") -> None:
+        """Have it as if nobody had looked yet."""
+        record = self.record
+        if self._looking is not None:
+            self._looking.cancel()
+        self._found = None
+        self._answer(CheckAborted(record.settings.id))
+        record.standing, record.last = Standing(), None
+        withdraw(record)
+        record.change(reason, health=Health.UNKNOWN, health_detail=None, ready_at=None)
+
+    # -- looking
+
+    def wake(self) -> None:
+        """Deal with a look that is done, and begin one that is due."""
+        if self._found is not None:
+            began, look = self._found
+            self._found = None
+            self._take(began, look)
+        record = self.record
+        if record.next_at is not None and trio.current_time() >= record.next_at:
+            self._begin_look()
+        self._set_alarm()
+
+    def _begin_look(self) -> None:
+        """Begin a look, unless one is on; the one that is wakes us when it has ended."""
+        if self._looking is not None:
+            return
+        # Before it begins: should it crash us each time, the incarnations do not follow each other without a pause.
+        self.record.next_at = self.next_look_at(trio.current_time())
+        self._looking = trio.CancelScope()
+        self.context.start_soon(self._look_beside, self._looking)
+
+    async def _look_beside(self, scope: trio.CancelScope) -> None:
+        began = trio.current_time()
+        with scope:
+            look = await self._bounded_look()
+            if not scope.cancel_called:
+                self._found = (began, look)
+        self._looking = None
+        # By a timer, which finds room in a full mailbox as soon as there is some.
+        self.context.after(0.0, lambda _: _Wake())
+
+    async def _bounded_look(self) -> Look:
+        seconds = self.look_seconds() + LOOK_MARGIN
+        with trio.move_on_after(seconds):
+            return await self.look()
+        return Look(ok=False, detail=f"the look did not end within {seconds:g} s", latency=seconds, ours=True)
+
+    def _take(self, began: float, look: Look) -> None:
+        record, judge = self.record, self.judge()
+        before = record.standing
+        after = record.standing = judge.after(before, look.verdict, trio.current_time())
+        record.last = look
+        record.next_at = self.next_look_at(began)
+        ready_at = record.view.ready_at
+        if ready_at is None and after.health is Health.HEALTHY:
+            ready_at = datetime.now(UTC)
+        detail = f"flapping; {look.detail}" if after.flapping else look.detail
+        told = notice(before, after)
+        failure = failure_of(told, look, judge)
+        changes: dict[str, object] = {"health": after.health, "health_detail": detail, "ready_at": ready_at}
+        if failure is not None:
+            changes["last_failure"] = failure
+        record.change("probe", look.detail, **changes)
+        self.say(
+            _level(look),
+            f"look.{_word(look)}",
+            {"detail": look.detail, "latency_s": round(look.latency, 3)} | dict(look.figures),
+        )
+        self._tell(told, failure, before)
+        self.looked(look)
+        self._answer(look)
+
+    def _tell(self, told: Told | None, failure: Failure | None, before: Standing) -> None:
+        record = self.record
+        if failure is not None:
+            word = tell_down(record, failure, flapping=told is Told.FLAPPING)
+            self.say(logging.ERROR, f"monitor.{word}", {"detail": failure.detail})
+        elif told is Told.UP and record.down is not None:
+            since = before.down_since
+            lasted = 0.0 if since is None else trio.current_time() - since
+            tell_up(record, lasted)
+            self.say(logging.INFO, "monitor.up", {"after_s": round(lasted, 1)})
+
+    def _answer(self, answer: Look | CheckAborted) -> None:
+        ticket, self.record.ticket = self.record.ticket, None
+        if ticket is not None:
+            ticket.settle(answer)
+
+    def _set_alarm(self) -> None:
+        due = self.record.next_at if self._looking is None else None
+        if self._alarm is not None:
+            if self._alarm.active and self._alarm.due == due:
+                return
+            self._alarm.cancel()
+        self._alarm = None if due is None else self.context.at(due, lambda _: _Wake())
+
+    # -- its log
+
+    def say(self, level: int, event: str, values: Mapping[str, object] | None = None) -> None:
+        """A line in its log: an event's name and values. Never waits."""
+        words = [event, *(f"{name}={_value(value)}" for name, value in (values or {}).items())]
+        self.record.journal.line(level, " ".join(words))
+        self._write_journal()
+
+    def _write_journal(self) -> None:
+        if not self._writing and not self.record.journal.empty:
+            self._writing = True
+            self.context.start_soon(self._written)
+
+    async def _written(self) -> None:
+        while not self.record.journal.empty:
+            await self.record.journal.write()
+        self._writing = False
+
+
+def _level(look: Look) -> int:
+    return logging.INFO if look.ok else logging.WARNING
+
+
+def _word(look: Look) -> str:
+    return "not_made" if look.ours else "ok" if look.ok else "failed"
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if text and " " not in text and '"' not in text and text.isprintable() else shown_whole(text)
+
+
+def shown_whole(text: str) -> str:
+    """*text* in quotes, on one line."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

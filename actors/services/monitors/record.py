@@ -1,0 +1,41 @@
+"""What is remembered of a monitor beside its actor, so that a restarted actor goes on where the last one was."""
+
+import attrs
+
+from actors.runtime import Bus
+from actors.services.board import BoardWriter, Cause
+from actors.services.checking import LookTicket
+from actors.services.messages import Failure, ServiceView
+from actors.services.monitors.journal import Journal
+from actors.services.probing import Look, Standing
+from actors.settings import ServiceSettings
+
+
+@attrs.define(eq=False)
+class MonitorRecord:
+    """A monitor's state. Belongs to its actor; outlives the actor's incarnations."""
+
+    settings: ServiceSettings
+    board: BoardWriter
+    bus: Bus
+    journal: Journal
+    standing: Standing = attrs.field(factory=Standing)
+    next_at: float | None = None
+    """When to look next, on Trio's clock; None while it is stopped."""
+    last: Look | None = None
+    """The last look since it was started."""
+    down: Failure | None = None
+    """What people were told of; told again as a recovery."""
+    ticket: LookTicket | None = None
+    """Whoever waits for the next look."""
+    shutting_down: bool = False
+    """Everything stops: nothing is started any more, whatever is wanted."""
+
+    @property
+    def view(self) -> ServiceView:
+        """What the board says of it."""
+        return self.board.cell.value[self.settings.id]
+
+    def change(self, reason: str, detail: str = "", **changes: object) -> None:
+        """Change what the board says of it, and have its history say why."""
+        self.board.put(attrs.evolve(self.view, **changes), Cause(reason, detail))
