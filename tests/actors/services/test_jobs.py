@@ -185,3 +185,19 @@ async def test_a_crash_of_its_actor_loses_neither_the_schedule_nor_the_run_that_
             await trio.Path(yard.directory / "go").touch()
             await until(lambda: yard.log("job") == b"up\ndone\nup\n")
             assert system.services.view("job").next_run_at == NOON + timedelta(minutes=2)
+
+
+async def test_another_schedule_counts_at_once_and_none_makes_it_a_service_again(yard: Yard) -> None:
+    wall = Wall()
+    service = job(yard, "echo ran")
+    assert service.process is not None
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(service), clock=wall) as system:
+            await system.services.wait_until(lambda board: board["job"].next_run_at == NOON)
+            later = attrs.evolve(service.process, schedule=ScheduleOptions(cron="30 12 * * *", zone="UTC"))
+            await system.services.reconfigure([attrs.evolve(service, process=later)])
+            assert system.services.view("job").next_run_at == NOON + timedelta(minutes=30)
+            wall.now = NOON + timedelta(minutes=30)
+            await ran(system, yard, 1)
+            await system.services.reconfigure([attrs.evolve(service, process=attrs.evolve(later, schedule=None))])
+            assert system.services.view("job").next_run_at is None
