@@ -36,8 +36,9 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
-from actors.services import added, schedule_times
+from actors.services import added, history_rows, schedule_times
 from actors.services.directory import Services
+from actors.services.history import History, open_history
 from actors.services.keeper import Keeper, open_keeper
 from actors.services.monitors import Surroundings
 from actors.services.monitors.feed import table as feeds
@@ -48,6 +49,7 @@ from actors.services.schedule_times import Timetable, load_times
 from actors.settings import ServiceSettings, SystemSettings
 from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
+from actors.webhooks.outbox import Outbox, open_outbox
 
 log = logging.getLogger("actors.system")
 
@@ -73,6 +75,7 @@ SERVICES_BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600
 MIGRATIONS: tuple[Migrations, ...] = (
     webhooks.MIGRATIONS,
     added.MIGRATIONS,
+    history_rows.MIGRATIONS,
     tiers.MIGRATIONS,
     ALERT_TABLES,
     schedule_times.MIGRATIONS,
@@ -109,6 +112,7 @@ class System:
         services: Services,
         metrics: Metrics,
         alerts: Alerts,
+        history: History,
     ) -> None:
         self.settings = settings
         self.bus = bus
@@ -116,6 +120,7 @@ class System:
         self.services = services
         self.metrics = metrics
         self.alerts = alerts
+        self.history = history
         self._root = root
         self._keeper = keeper
         self._stopping = False
@@ -218,17 +223,34 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             open_keeper() as keeper,
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
+            sending = Cell(True)
             added_services = added.fitting(settings.services, await _read_added(store))
-            services = Services((*settings.services, *added_services), bus, store)
+            services = Services((*settings.services, *added_services), bus, store, {"webhooks": sending})
+            history = History(store, bus, services.board)
+            await _open_webhooks(root, store, bus, sending, random)
+            await _open_history(root, history)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
             timetable = Timetable(settings.zone, await load_times(store), clock)
-            await _open_services(root, settings, services, keeper, store, random, timetable)
-            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts)
+            surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
+            await _open_services(root, settings, services, history, keeper, random, timetable, surroundings)
+            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history)
             life.open.set()
             await life.leave.wait()
+            history.end()  # the services are stopped; nothing more happens to them
+
+
+async def _open_webhooks(root: Supervisor, store: Store, bus: Bus, sending: Cell[bool], random: Random) -> None:
+    # The first to start and the last to stop: what the others have to say goes out. Never down for good, either.
+    spec = SupervisorSpec("webhooks", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
+    await open_outbox(Outbox(store, bus, sending, random, await root.start_supervisor(spec)))
+
+
+async def _open_history(root: Supervisor, history: History) -> None:
+    spec = SupervisorSpec("history", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
+    await open_history(history, await root.start_supervisor(spec))
 
 
 async def _read_added(store: Store) -> Sequence[ServiceSettings]:
@@ -282,18 +304,27 @@ async def _open_services(
     root: Supervisor,
     settings: SystemSettings,
     services: Services,
+    history: History,
     keeper: Keeper,
-    store: Store,
     random: Random,
     timetable: Timetable,
+    surroundings: Surroundings,
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
     crashes = DOMAIN_INTENSITY.restarts * max(SERVICES, len(services.board.value))
     intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
-    surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
-    await services.open(domain, keeper, settings.logs_dir, random, timetable=timetable, surroundings=surroundings)
+    await services.open(
+        domain,
+        keeper,
+        settings.logs_dir,
+        random,
+        await history.wanted(),
+        history.remember,
+        timetable=timetable,
+        surroundings=surroundings,
+    )
 
 
 def _make_directories(logs: Path) -> None:

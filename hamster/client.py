@@ -99,6 +99,28 @@ class _Results:
 
 
 @attrs.frozen
+class ServiceHappened:
+    """One thing that happened to a service, as `GET /api/events` shows it."""
+
+    id: int
+    service_id: str
+    timestamp: str
+    what: str
+    old: str | None
+    new: str | None
+    reason: str
+    detail: str
+    pid: int | None
+    exit_code: int | None
+    signal: str | None
+
+
+@attrs.frozen
+class _Happenings:
+    events: list[ServiceHappened]
+
+
+@attrs.frozen
 class Frame:
     """A frame of `/ws`."""
 
@@ -245,6 +267,30 @@ class HamsterClient:
         body = {"actions": [{"action": action, "service_id": pattern} for pattern in patterns]}
         return (await self._request("POST", "/api/services/batch", _Results, body=body)).results
 
+    async def service_events(
+        self, service_id: str | None = None, *, limit: int = 100, before: int | None = None, what: str | None = None
+    ) -> list[ServiceHappened]:
+        """What happened to a service, or to all, the newest first; of these kinds (with commas between) or all.
+
+        Raises:
+            RequestRefused: 404, there is and was no such service.
+        """
+        path = "/api/events" if service_id is None else f"/api/services/{quote(service_id, safe='')}/events"
+        parameters: dict[str, float | str] = {"limit": limit}
+        if before is not None:
+            parameters["before"] = before
+        if what is not None:
+            parameters["what"] = what
+        return (await self._request("GET", path, _Happenings, parameters=parameters)).events
+
+    async def uptime(self, service_id: str) -> dict[str, object]:
+        """Percent of the last `24h`, `7d` and `30d` that a service was up, None where it was not watched.
+
+        Raises:
+            RequestRefused: 404, there is no such service.
+        """
+        return await self._request("GET", f"/api/services/{quote(service_id, safe='')}/uptime", dict[str, object])
+
     async def get(self, path: str, kind: type[T]) -> T:
         """What `GET` of *path* answers, as *kind*; further keys are left out.
 
@@ -280,7 +326,7 @@ class HamsterClient:
         path: str,
         kind: type[T],
         *,
-        parameters: Mapping[str, float | bool] | None = None,
+        parameters: Mapping[str, float | bool | str] | None = None,
         body: object = None,
         wait: float = 0.0,
     ) -> T:

@@ -16,7 +16,8 @@ ORIGINS = (
 def contract_services() -> tuple[ServiceSettings, ...]:
     """The six services every client of the contract expects, in its order.
 
-    None starts by itself: what each should watch is for the configuration to say.
+    Only the webhooks start by themselves, so that alerts go out: what each other should watch is for the configuration
+    to say.
     """
     return (
         _service("posco_news", "feed", "POSCO 뉴스 모니터", "POSCO 뉴스 시스템 모니터링 및 알림"),
@@ -24,9 +25,11 @@ def contract_services() -> tuple[ServiceSettings, ...]:
         _service("cache_monitor", "files", "캐시 모니터", "데이터 캐시의 최신성, 크기, 파일 수 점검"),
         _service("deployment", "deployment", "배포 시스템", "사이트 배포와 브랜치 전환 실행"),
         _service("message_system", "report", "메시지 시스템", "정기 상태 보고 메시지 작성"),
-        _service("webhook_system", "webhooks", "웹훅 시스템", "Discord, Slack, Dooray 알림 전송"),
+        _service("webhook_system", "webhooks", "웹훅 시스템", "Discord, Slack, Dooray 알림 전송", autostart=True),
     )
 
 
-def _service(id_: str, kind: Kind, name: str, description: str) -> ServiceSettings:
-    return ServiceSettings(id=id_, kind=kind, name=name, description=description, autostart=False, origin="built-in")
+def _service(id_: str, kind: Kind, name: str, description: str, *, autostart: bool = False) -> ServiceSettings:
+    return ServiceSettings(
+        id=id_, kind=kind, name=name, description=description, autostart=autostart, origin="built-in"
+    )

@@ -1,6 +1,6 @@
 """All services of a system: one actor each, found by id; and what they are configured as."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from types import MappingProxyType
 import attrs
 import trio
 
-from actors.runtime import Bus, Cell, ChildSpec, Ref, Supervisor
+from actors.runtime import Bus, Cell, ChildSpec, Message, Ref, Supervisor
 from actors.services.added import forget, keep
 from actors.services.checking import CheckNow, LookTicket
 from actors.services.keeper import Keeper
@@ -46,14 +46,31 @@ from actors.setting_rules import SettingProblem, SettingsError
 from actors.settings import ServiceSettings, expanded, instance_ids, service_problems
 from actors.store import Store
 
+Remember = Callable[[str], Awaitable[None]]
+"""Keeps what is wanted of the service of that id."""
+
 
 class Services:
     """What a system's services are, and how to command and configure them."""
 
-    def __init__(self, settings: Iterable[ServiceSettings], bus: Bus, store: Store | None = None) -> None:
-        """*settings* with groups not yet expanded; *store* keeps what is added at run time, None: nothing does."""
+    def __init__(
+        self,
+        settings: Iterable[ServiceSettings],
+        bus: Bus,
+        store: Store | None = None,
+        parts: Mapping[str, Cell[bool]] | None = None,
+    ) -> None:
+        """Have these services, none of them started.
+
+        Args:
+            settings: With groups not yet expanded.
+            bus: Told everything.
+            store: Keeps what is added at run time; None: nothing does.
+            parts: The switches of the system's own parts, by the kind of service that switches them.
+        """
         self._declared = {service.id: service for service in settings}
-        self._roster = Roster(expanded(self._declared.values()), bus)
+        self._roster = Roster(expanded(self._declared.values()), bus, parts)
+        self._remember: Remember | None = None
         self._store = store
         self._configuring = trio.Lock()
         self._bus = bus
@@ -89,7 +106,10 @@ class Services:
         return None if view is None else view.settings
 
     def ref(self, service_id: str) -> Ref[ServiceCommands]:
-        """The service's actor, to be sent `StartService`, `StopService` and `RestartService`. Raises as `view`."""
+        """The service's actor. Raises as `view`.
+
+        What it is commanded directly, and not by `start`, `stop` and `restart`, is not remembered over our own restart.
+        """
         try:
             return self._roster.refs[service_id]
         except KeyError:
@@ -119,15 +139,21 @@ class Services:
             ServiceNotFound: There is none of this id.
             ServiceUnavailable: This version cannot run its kind.
         """
-        return await self.ref(service_id).ask(StartService())
+        return await self._command(service_id, StartService())
 
     async def stop(self, service_id: str) -> Accepted:
         """Have it stopped, with nothing left of it. Answers and raises as `start`."""
-        return await self.ref(service_id).ask(StopService())
+        return await self._command(service_id, StopService())
 
     async def restart(self, service_id: str) -> Accepted:
         """Have it stopped, if it runs, and started. Answers and raises as `start`."""
-        return await self.ref(service_id).ask(RestartService())
+        return await self._command(service_id, RestartService())
+
+    async def _command(self, service_id: str, message: Message[ServiceCommands, Accepted]) -> Accepted:
+        accepted = await self.ref(service_id).ask(message)
+        if self._remember is not None:
+            await self._remember(service_id)
+        return accepted
 
     async def check(self, service_id: str) -> LookTicket:
         """Look at it now; the ticket is to wait with for what is found.
@@ -316,14 +342,17 @@ class Services:
         logs_dir: Path,
         random: Random,
         wanted: Mapping[str, Wanted] | None = None,
+        remember: Remember | None = None,
         timetable: Timetable | None = None,
         surroundings: Surroundings | None = None,
     ) -> None:
         """Start an actor for every service under *supervisor*, and those services that are *wanted*.
 
-        Of those that *wanted* says nothing of, the ones that start by themselves. Without *surroundings* monitors have
-        no store, which some kinds need.
+        Of those that *wanted* says nothing of, the ones that start by themselves. What is commanded from now on is
+        given to *remember* before the command is answered. Without *surroundings* monitors have no store, which some
+        kinds need.
         """
+        self._remember = remember
         premises = Premises(
             supervisor, keeper, logs_dir, random, timetable or Timetable(), surroundings or Surroundings(random)
         )

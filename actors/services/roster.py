@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -9,7 +10,7 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import ActorError, ActorState, ActorStopped, Bus, ChildSpec, Ref, Supervisor
+from actors.runtime import ActorError, ActorState, ActorStopped, Bus, Cell, ChildSpec, Ref, Supervisor
 from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
@@ -36,6 +37,7 @@ from actors.services.monitors import (
     new_monitor,
     shut_down_monitor,
 )
+from actors.services.part import PartService
 from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
@@ -73,10 +75,14 @@ class Premises:
 class Roster:
     """All services that run under an id of their own: instances, not groups."""
 
-    def __init__(self, settings: Iterable[ServiceSettings], bus: Bus) -> None:
+    def __init__(
+        self, settings: Iterable[ServiceSettings], bus: Bus, parts: Mapping[str, Cell[bool]] | None = None
+    ) -> None:
+        """*parts* are the switches of the system's own parts, by the kind of service that switches them."""
+        self._parts = dict(parts or {})
         self.settings: dict[str, ServiceSettings] = {service.id: service for service in settings}
         """What each goes by, in the order of the board."""
-        self.writer = BoardWriter({service.id: new_view(service) for service in self.settings.values()}, bus)
+        self.writer = BoardWriter({service.id: self._new_view(service) for service in self.settings.values()}, bus)
         self.refs: dict[str, Ref[ServiceCommands]] = {}
         self._records: dict[str, ServiceRecord] = {}
         self._monitors: dict[str, MonitorRecord] = {}
@@ -173,7 +179,7 @@ class Roster:
             failed[settings.id] = "the system is not running"
             return False
         self._note(settings)
-        self.writer.arrange([*self.writer.cell.value.values(), new_view(settings)])
+        self.writer.arrange([*self.writer.cell.value.values(), self._new_view(settings)])
         try:
             await self._start_actor(self._premises, settings)
         except ActorError as error:
@@ -208,12 +214,23 @@ class Roster:
 
     # -- one service
 
+    def _can_start(self, settings: ServiceSettings) -> bool:
+        return settings.kind in self._parts or can_start(settings)
+
+    def _new_view(self, settings: ServiceSettings) -> ServiceView:
+        """What is known of a service that was never started."""
+        return ServiceView(settings, available=self._can_start(settings))
+
     def _note(self, settings: ServiceSettings) -> None:
+        if settings.kind in self._parts:
+            self._parts[settings.kind].set(False)  # until it is started
         if settings.process is not None:
             self._records[settings.id] = new_record(settings, settings.process, self.writer)
 
     def _forget(self, service_id: str) -> None:
-        self.settings.pop(service_id, None)
+        settings = self.settings.pop(service_id, None)
+        if settings is not None and settings.kind in self._parts:
+            self._parts[settings.kind].set(True)  # with no service to switch it, it works
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
         self._monitors.pop(service_id, None)
@@ -230,15 +247,17 @@ class Roster:
         )
 
     def _start_if_wanted(self, settings: ServiceSettings, wanted: Wanted | None) -> None:
-        if not can_start(settings):
+        if not self._can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
             self.refs[settings.id].tell(BeginService())
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
-    ) -> "Callable[[], ProcessService] | Callable[[], MonitorService] | Callable[[], IdleService]":
-        record = self._records.get(settings.id)
+    ) -> "Callable[[], ProcessService | MonitorService | PartService | IdleService]":
+        record, switch = self._records.get(settings.id), self._parts.get(settings.kind)
+        if switch is not None:
+            return lambda: PartService(settings, self.writer, switch)
         if settings.kind in MONITORS:
             monitor = self._monitors[settings.id] = new_monitor(settings, self.writer, self._bus, premises.logs_dir)
             return actor_of(monitor, premises.surroundings)
@@ -273,6 +292,9 @@ class Roster:
         ref, record = self.refs.get(service), self._records.get(service)
         if ref is not None and service in self._monitors:
             await shut_down_monitor(ref, self._monitors[service])
+        elif ref is not None and record is None:
+            with suppress(ActorError):  # no process is left of it in any case
+                await ref.ask(ShutDown(), timeout=SHUT_DOWN_ANSWER)
         if ref is None or record is None:
             return  # it went meanwhile; or nothing of it ever runs
         record.shutting_down = True  # whatever becomes of its actor, it starts nothing any more
@@ -289,8 +311,3 @@ class Roster:
 
 def _stopped(view: ServiceView) -> bool:
     return view.state is State.STOPPED
-
-
-def new_view(settings: ServiceSettings) -> ServiceView:
-    """What is known of a service that was never started."""
-    return ServiceView(settings, available=can_start(settings))

@@ -59,10 +59,12 @@ class Delivery:
         try:
             answer.status = response.status_code
             answer.retry_after = response.headers.get("retry-after")
-            async for chunk in response.aiter_raw():
-                answer.body += chunk[: LARGEST_ANSWER - len(answer.body)]
-                if len(answer.body) >= LARGEST_ANSWER:
-                    break
+            # Cancelled rather than left with `break`: the generators within httpx end in order only from within.
+            with trio.CancelScope() as reading:
+                async for chunk in response.aiter_raw():
+                    answer.body += chunk[: LARGEST_ANSWER - len(answer.body)]
+                    if len(answer.body) >= LARGEST_ANSWER:
+                        reading.cancel()
         finally:
             with trio.move_on_after(CLOSING_SECONDS, shield=True):
                 await response.aclose()

@@ -19,6 +19,7 @@ COMMANDS = {
     "reload": ("reload", "Read the configuration file again."),
     "add": ("adding", "Add a service."),
     "remove": ("adding", "Remove a service that was added."),
+    "events": ("events", "Show what happened to the services."),
     "watch": ("watch", "Print what happens, the moment it happens."),
     "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),

@@ -116,6 +116,10 @@ async def test_the_tree_names_every_actor_with_its_state(yard: Yard) -> None:
         nodes = list(flat(system.tree()))
         assert [(node.path, node.kind) for node in nodes] == [
             ("system", "supervisor"),
+            ("system/webhooks", "supervisor"),
+            ("system/webhooks/outbox", "actor"),
+            ("system/history", "supervisor"),
+            ("system/history/recorder", "actor"),
             ("system/alerts", "supervisor"),
             ("system/alerts/book", "actor"),
             ("system/metrics", "supervisor"),

@@ -13,8 +13,8 @@ from tests.docs.scripts import DOCS, ROOT, function_of
 EXAMPLES = DOCS / "examples"
 RUN_BY_OTHERS = {"embed.py", "serve.py"}
 """Those of the README."""
-SERVING = ["hypercorn", "quart", "quart_trio", "trio_websocket", "click", "rich", "httpx"]
-"""What the product needs to serve HTTP and to have a command line."""
+SERVING = ["hypercorn", "quart", "quart_trio", "trio_websocket", "click", "rich"]
+"""What the product needs to serve HTTP and to have a command line; asking others over HTTP is the actors' own."""
 PAGES = sorted(DOCS.rglob("*.md"))
 
 

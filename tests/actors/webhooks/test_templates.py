@@ -10,6 +10,7 @@ NAMES = st.from_regex(r"[a-z가-힣_][a-z0-9가-힣_]{0,8}", fullmatch=True)
 PLAIN = st.text(st.characters(exclude_characters="{}", exclude_categories=("Cs",)), max_size=20)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(PLAIN, NAMES, st.booleans()), max_size=8), PLAIN, st.data())
 def test_every_name_becomes_its_value_and_everything_else_stays(
     fields: list[tuple[str, str, bool]], end: str, data: st.DataObject
@@ -59,6 +60,7 @@ def test_a_missing_variable_is_named_and_one_too_many_is_not() -> None:
     assert (error.value.name, error.value.template_id) == ("url", "news")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 3), st.integers(0, 3 * LONGEST))
 def test_what_comes_of_it_has_an_end(times: int, size: int) -> None:
     whole = ("x" * size) * times + "end"

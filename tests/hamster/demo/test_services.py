@@ -13,7 +13,7 @@ def test_the_demo_stands_beside_the_services_of_the_contract() -> None:
     services = (*contract_services(), *demo_services(newsroom_port=8090))
     system = SystemSettings(data_dir=Path("/data"), services=services)
     started = [service.id for service in system.services if service.autostart]
-    assert started == ["newsroom", "flaky"]
+    assert started == ["webhook_system", "newsroom", "flaky"]
 
 
 def test_flaky_cannot_reach_its_fatal_limit_by_its_own_bad_luck() -> None:

@@ -11,6 +11,7 @@ from actors.metrics.messages import MetricsQuestions, Readings
 from actors.metrics.top import Processes
 from actors.runtime import Bus, Cell, Ref, Supervisor
 from actors.services import Services, ServiceView
+from actors.services.history import History
 from actors.services.keeper import Keeper
 from actors.store import Store
 from actors.system import Metrics
@@ -37,7 +38,7 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
     metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None), charts, processes)
     record = new_record(settings.alerts, bus, None, zone=SEOUL, find=board.settings_of)
     alerts = Alerts(record, cast("Ref[AlertCommands]", None), nobody[2], settings.alerts)
-    return System(settings, bus, *nobody, board, metrics, alerts)
+    return System(settings, bus, *nobody, board, metrics, alerts, cast("History", None))
 
 
 def hub_of(system: System) -> Hub:
