@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -23,7 +23,7 @@ from actors.settings import (
 from hamster.config_file import ConfigFile
 from hamster.defaults import contract_services
 
-__all__ = ["COMMON", "ENABLED", "PATHS", "program_exists", "read_service", "read_services"]
+__all__ = ["COMMON", "ENABLED", "PATHS", "paths_of", "program_exists", "read_service", "read_services"]
 
 PATHS = frozenset({"ca_file", "cwd", "env_files", "file", "paths", "root"})
 """Keys of the kinds whose values are paths, relative to the file's own directory."""
@@ -93,6 +93,27 @@ def _from_file(options: Options, file: ConfigFile) -> Options:
             sources = cast("Mapping[str, attrs.AttrsInstance]", value)
             changes[name] = {source: _from_file(inner, file) for source, inner in sources.items()}
     return attrs.evolve(options, **changes) if changes else options
+
+
+def paths_of(service: ServiceSettings) -> list[tuple[tuple[str, ...], str]]:
+    """Every path in the options of *service*, with the keys that lead to it."""
+    part = service.process if service.process is not None else service.monitor
+    return [] if part is None else list(_paths(part, ()))
+
+
+def _paths(value: object, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if attrs.has(type(value)):
+        for name in field_names(cast("type[attrs.AttrsInstance]", type(value))):
+            yield from _paths(cast("object", getattr(value, name)), (*keys, name))
+    elif isinstance(value, Mapping):
+        for name, inner in cast("Mapping[str, object]", value).items():
+            if attrs.has(type(inner)):  # else names and texts, such as `env`
+                yield from _paths(inner, (*keys, name))
+    elif isinstance(value, tuple):
+        for number, inner in enumerate(cast("tuple[object, ...]", value)):
+            yield from _paths(inner, (*keys, str(number)) if attrs.has(type(inner)) else keys)
+    elif isinstance(value, str) and keys[-1] in PATHS:
+        yield keys, value
 
 
 def program_exists(process: ProcessOptions) -> bool:

@@ -7,6 +7,7 @@ import attrs
 from quart import request
 
 from actors.settings import ServiceSettings
+from hamster.config_services import paths_of
 from hamster.http import errors_ko
 from hamster.http.problems import HttpProblem
 
@@ -14,6 +15,11 @@ BEARER = "bearer "
 
 COMMANDING = frozenset({"process", "exec", "files"})
 """Kinds that run a command, or remove files, with our rights."""
+
+
+def uses_our_rights(service: ServiceSettings) -> bool:
+    """Whether a service does what another user of the machine may not: runs something, or looks into our files."""
+    return service.kind in COMMANDING or bool(paths_of(service))
 
 
 @attrs.frozen
@@ -40,6 +46,6 @@ class LocalToken:
             raise HttpProblem(403, errors_ko.LOCAL_REFUSED)
 
     def require_for(self, *services: ServiceSettings | None) -> None:
-        """`require`, if one of *services* runs something. Raises as that does."""
-        if any(service is not None and service.kind in COMMANDING for service in services):
+        """`require`, if one of *services* uses our rights. Raises as that does."""
+        if any(service is not None and uses_our_rights(service) for service in services):
             self.require()

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import attrs
 from quart import Response
@@ -11,10 +10,9 @@ from quart_trio import QuartTrio
 
 from actors.services import ServiceOwned
 from actors.setting_rules import SettingProblem, SettingsError, dotted
-from actors.setting_tables import field_names
 from actors.settings import ServiceSettings, instance_ids, read_service
 from actors.system import System
-from hamster.config_services import PATHS
+from hamster.config_services import paths_of
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.local_token import LocalToken
@@ -103,21 +101,11 @@ def service_of(body: Mapping[str, object]) -> ServiceSettings:
 
 def relative_paths(service: ServiceSettings) -> list[SettingProblem]:
     """A problem for each path that is not absolute."""
-    part = service.process if service.process is not None else service.monitor
-    return [] if part is None else _relative(part)
-
-
-def _relative(part: attrs.AttrsInstance) -> list[SettingProblem]:
-    found: list[SettingProblem] = []
-    for name in field_names(type(part)):
-        value = cast("object", getattr(part, name))
-        if name in PATHS:
-            paths = cast("tuple[str, ...]", value) if isinstance(value, tuple) else (value,)
-            wrong = [path for path in paths if isinstance(path, str) and not Path(path).is_absolute()]
-            found += [SettingProblem((name,), path, "an absolute path", "write it whole") for path in wrong]
-        elif attrs.has(type(value)):
-            found += [problem.within(name) for problem in _relative(cast("attrs.AttrsInstance", value))]
-    return found
+    return [
+        SettingProblem(keys, path, "an absolute path", "write it whole")
+        for keys, path in paths_of(service)
+        if not Path(path).is_absolute()
+    ]
 
 
 def field_problems(problems: Sequence[SettingProblem], *, within: tuple[str, ...] = ()) -> list[FieldProblem]:

@@ -167,6 +167,7 @@ def test_a_target_is_an_id_a_group_a_tag_or_a_pattern() -> None:
             memory_max="64M",
             ready=ReadyOptions(http="http://h/", status=(200,)),
             schedule=ScheduleOptions(cron="* * * * *"),
+            restart="never",
             expected_exit_codes=(0, 3),
         ),
         *(ServiceSettings(id="m", kind=kind, autostart=False) for kind in MONITORS),  # pyright: ignore[reportArgumentType] - all of them
@@ -179,6 +180,19 @@ def test_a_service_is_the_same_out_of_its_own_table(settings: ServiceSettings) -
     table = service_table(settings)
     assert read_service(settings.id, table) == (settings, [])
     assert "id" not in table
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"kind": "feed", "sources": {"a": {"url": "http://h/x"}, "b": {"file": "/var/news.xml"}}},
+        {"kind": "http", "url": "http://h/", "json": [{"path": "$.a", "equals": 1}, {"path": "$.b", "above": 2}]},
+    ],
+)
+def test_tables_within_a_table_come_back_as_they_were(table: dict[str, object]) -> None:
+    service, problems = read_service("m", table)
+    assert service is not None, problems
+    assert service_table(service) == table
 
 
 def test_a_table_has_only_what_is_not_the_default() -> None:

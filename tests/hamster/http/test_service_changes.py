@@ -49,6 +49,7 @@ async def test_what_was_added_is_there_after_a_restart_and_says_who_owns_it(tmp_
     [
         ("POST", "/api/services/", EXTRA),
         ("POST", "/api/services/", {"id": "looks", "kind": "exec", "command": "true"}),
+        ("POST", "/api/services/", {"id": "reads", "kind": "feed", "sources": {"a": {"file": "/etc/passwd"}}}),
         ("PUT", "/api/services/given", {"kind": "http", "url": "http://127.0.0.1:1/"}),  # it has one
         ("POST", "/api/system/reload", None),
     ],
@@ -195,4 +196,7 @@ def test_a_path_over_the_api_must_be_whole() -> None:
     with pytest.raises(InvalidRequest) as refused:
         service_of(body)
     assert [problem.field for problem in refused.value.problems] == ["cwd", "env_files", "watch.paths"]
-    assert service_of(EXTRA | {"cwd": "/"}).origin == "api"
+    assert service_of(EXTRA | {"cwd": "/", "env": {"file": "no path"}}).origin == "api"
+    with pytest.raises(InvalidRequest) as refused:
+        service_of({"id": "news", "kind": "feed", "sources": {"a": {"file": "news.xml"}}})
+    assert [problem.field for problem in refused.value.problems] == ["sources.a.file"]
