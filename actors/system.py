@@ -36,10 +36,12 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.groups import unwrapping
-from actors.services import added, history_rows
+from actors.services import added, history_rows, schedule_times
 from actors.services.directory import Services
 from actors.services.history import History, open_history
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.schedule import WallClock, utc_now
+from actors.services.schedule_times import Timetable, load_times
 from actors.settings import SystemSettings
 from actors.store import Migrations, Store, open_store
 from actors.webhooks import messages as webhooks
@@ -69,6 +71,7 @@ MIGRATIONS: tuple[Migrations, ...] = (
     history_rows.MIGRATIONS,
     tiers.MIGRATIONS,
     ALERT_TABLES,
+    schedule_times.MIGRATIONS,
 )
 """The tables of every domain."""
 
@@ -143,7 +146,11 @@ class System:
 
 @asynccontextmanager
 async def open_system(
-    settings: SystemSettings, *, random: Random | None = None, sentences: Sentences = english
+    settings: SystemSettings,
+    *,
+    random: Random | None = None,
+    clock: WallClock = utc_now,
+    sentences: Sentences = english,
 ) -> AsyncGenerator[System, None]:
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
@@ -155,6 +162,7 @@ async def open_system(
     Args:
         settings: What to run.
         random: For the jitter of delays; a seeded one makes them repeatable.
+        clock: The time of day, by which schedules go.
         sentences: What people read of alerts in webhooks.
 
     Raises:
@@ -167,7 +175,7 @@ async def open_system(
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
             chance = random or Random()  # noqa: S311 - no secret
-            nursery.start_soon(_live, life, settings, chance, sentences, name="system")
+            nursery.start_soon(_live, life, settings, chance, clock, sentences, name="system")
             try:
                 await life.open.wait()
                 yield life.system
@@ -192,7 +200,7 @@ class _Life:
         return self.made
 
 
-async def _live(life: _Life, settings: SystemSettings, random: Random, sentences: Sentences) -> None:
+async def _live(life: _Life, settings: SystemSettings, random: Random, clock: WallClock, sentences: Sentences) -> None:
     """The resources and the tree of actors until the block is left.
 
     Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
@@ -216,7 +224,8 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, sentences
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
-            await _open_services(root, settings, services, history, keeper, random)
+            timetable = Timetable(settings.zone, await load_times(store), clock)
+            await _open_services(root, settings, services, history, keeper, random, timetable)
             life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history)
             life.open.set()
             await life.leave.wait()
@@ -276,6 +285,7 @@ async def _open_services(
     history: History,
     keeper: Keeper,
     random: Random,
+    timetable: Timetable,
 ) -> None:
     # So many crashes for each service, for all of them may crash for one reason. And never down for good: what runs
     # would run on unwatched.
@@ -283,7 +293,7 @@ async def _open_services(
     intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
     wanted = await history.wanted()
-    await services.open(domain, keeper, settings.logs_dir, random, wanted, history.remember)
+    await services.open(domain, keeper, settings.logs_dir, random, wanted, history.remember, timetable)
 
 
 def _make_directories(logs: Path) -> None:

@@ -48,6 +48,7 @@ class Service:
     next_restart_at: str | None
     cpu_percent: float | None
     memory_bytes: int | None
+    next_run_at: str | None = None
 
 
 @attrs.frozen

@@ -22,6 +22,7 @@ from hamster.http import (
     rolling,
     service_changes,
     service_history,
+    service_reloads,
     services,
     ws,
 )
@@ -102,10 +103,12 @@ async def _open_hamster(
         stamp = stamper(zone)
         token = LocalToken()
         reloader = Reloader(config, running.services, running.bus)
+        reloader.settled()
         hub = Hub(running, FrameMaker(running, stamp))
         app = make_app(
             [
                 partial(services.register, system=running, stamp=stamp),
+                partial(service_reloads.register, system=running),
                 partial(service_changes.register, system=running, stamp=stamp, token=token, reloader=reloader),
                 partial(rolling.register, system=running),
                 partial(reloading.register, reloader=reloader, token=token),

@@ -1,20 +1,26 @@
 """Another configuration while it runs: read again, compared, carried out; or refused as a whole, said where."""
 
 import logging
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import attrs
 import trio
 
+from actors.alerts.messages import AlertCleared, AlertRaised
 from actors.runtime import Bus
 from actors.services import Reconfigured, Services
-from actors.setting_rules import SettingsError
+from actors.setting_rules import SettingsError, dotted
 from hamster.config import ConfigError, HamsterConfig, Problem, default_source, load_config
 from hamster.config_file import placed
 
 log = logging.getLogger("hamster")
+
+ALERTS, ALERT = "configuration", "file"
+"""The source and the key of the alert of a file that cannot be used."""
+SHOWN = 5
+"""Places of mistakes that fit it; all are in the log and in the answer."""
 
 SECTIONS_APPLIED = frozenset({"services", "source", "warnings", "over"})
 """Fields of a configuration that need no restart of ours: they are applied, or are no settings."""
@@ -29,15 +35,6 @@ class Reloaded:
     needs_restart: tuple[str, ...]
     """Keys such as `server.port` that differ from what we run by: they count once WatchHamster is restarted."""
     warnings: tuple[Problem, ...] = ()
-
-
-@attrs.frozen
-class ConfigurationRefused:
-    """A configuration file could not be used, and nothing was changed."""
-
-    source: Path
-    problems: tuple[Problem, ...]
-    at: datetime
 
 
 class NothingToReload(Exception):
@@ -118,13 +115,33 @@ class Reloader:
             "config.reloaded source=%s why=%r added=%s removed=%s restarted=%s changed=%s failed=%s needs_restart=%s",
             *(source, why, *(",".join(ids) or "none" for ids in _ids(outcome)), ",".join(needs_restart) or "none"),
         )
+        self.settled()
         return Reloaded(source, outcome, needs_restart, new.warnings)
+
+    def settled(self) -> None:
+        """Say that the configuration we run by is right: an alert of one that was not is over."""
+        self._bus.publish(AlertCleared(source=ALERTS, key=ALERT))
 
     def _refused(self, source: Path, error: ConfigError) -> None:
         for problem in error.problems:
             log.error("config.refused %s", problem)
         log.error("config.refused source=%s mistakes=%d next=run_on_unchanged", source, len(error.problems))
-        self._bus.publish(ConfigurationRefused(source, error.problems, datetime.now(UTC)))
+        self._bus.publish(refusal_alert(source, error.problems))
+
+
+def refusal_alert(source: Path, problems: Sequence[Problem]) -> AlertRaised:
+    """The alert of a file that cannot be used. Says where, not what: values of keys may be secrets."""
+    places = ", ".join(_place(problem) for problem in problems[:SHOWN]) + (", ..." if len(problems) > SHOWN else "")
+    detail = f"{source} has {len(problems)} mistakes, nothing was changed: {places}"
+    values = {"file": str(source), "count": len(problems), "places": places}
+    return AlertRaised(
+        source=ALERTS, key=ALERT, level="warning", code="configuration_refused", detail=detail, values=values
+    )
+
+
+def _place(problem: Problem) -> str:
+    where = problem.file.name if problem.line is None else f"{problem.file.name}:{problem.line}"
+    return where if problem.setting is None else f"{where} {dotted(problem.setting.path)}"
 
 
 def _ids(outcome: Reconfigured) -> tuple[tuple[str, ...], ...]:

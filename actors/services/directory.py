@@ -19,6 +19,8 @@ from actors.services.messages import (
     Board,
     NotApplied,
     Reconfigured,
+    ReloadService,
+    ReloadTaken,
     RestartService,
     ServiceCommands,
     ServiceExists,
@@ -35,6 +37,7 @@ from actors.services.messages import (
 from actors.services.rolling import NAME as ROLLING
 from actors.services.rolling import Roll, Rolling, RollingQuestions, RollingRestarts, Rollings
 from actors.services.roster import Premises, Roster
+from actors.services.schedule_times import Timetable
 from actors.services.targets import instances_of, select
 from actors.setting_rules import SettingProblem, SettingsError
 from actors.settings import ServiceSettings, expanded, instance_ids, service_problems
@@ -159,6 +162,16 @@ class Services:
         """
         kind = self.view(service_id).settings.kind
         return await self.ref(service_id).ask(CheckNow(service_id, kind))
+
+    async def reload(self, service_id: str) -> ReloadTaken:
+        """Have it read its configuration again, while it runs; what came of it is told as `ReloadEnded`.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            CannotReload: Nobody said how.
+            ServiceNotRunning: It has no process.
+        """
+        return await self.ref(service_id).ask(ReloadService())
 
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.
@@ -317,6 +330,7 @@ class Services:
         random: Random,
         wanted: Mapping[str, Wanted] | None = None,
         remember: Remember | None = None,
+        timetable: Timetable | None = None,
     ) -> None:
         """Start an actor for every service under *supervisor*, and those services that are *wanted*.
 
@@ -324,7 +338,7 @@ class Services:
         given to *remember* before the command is answered.
         """
         self._remember = remember
-        await self._roster.open(Premises(supervisor, keeper, logs_dir, random), wanted or {})
+        await self._roster.open(Premises(supervisor, keeper, logs_dir, random, timetable or Timetable()), wanted or {})
 
     async def shut_down(self) -> None:
         """Stop all services, each after those that depend on it and otherwise at the same time.

@@ -3,7 +3,7 @@
 import attrs
 
 from actors.runtime import Actor
-from actors.services.messages import Accepted, Configured, ServiceUnavailable
+from actors.services.messages import Accepted, CannotReload, Configured, ReloadTaken, ServiceUnavailable
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -23,6 +23,12 @@ class IdleService(Actor):
 
     def restart(self) -> Accepted:
         raise ServiceUnavailable(self._settings.id, self._settings.kind)
+
+    def begin(self) -> Accepted:
+        return self.stop()
+
+    def reload(self) -> ReloadTaken:
+        raise CannotReload(self._settings.id)
 
     def configure(self, settings: ServiceSettings) -> Configured:
         self._settings = settings

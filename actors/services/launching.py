@@ -1,17 +1,21 @@
 """Starting a run of a service."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
 from actors.services import log_line
 from actors.services.attendance import Attended
-from actors.services.keeper import Keeper, Run
+from actors.services.environment import EnvFileError, whole_environment
+from actors.services.keeper import InvalidSpec, Keeper, Run
 from actors.services.record import ServiceRecord
-from actors.services.run_spec import environment, spec_of
+from actors.services.run_spec import spec_of
 from actors.services.wellness import Wellness
+
+ITS_OWN = (InvalidSpec, EnvFileError)
+"""Errors of a launch that are the service's own fault, as a command that cannot be executed is."""
 
 MARK_SECONDS = 2.0
 """How long the file system may take to say where a log ends."""
@@ -28,11 +32,12 @@ async def launch(record: ServiceRecord, keeper: Keeper, logs_dir: Path, notify: 
 
     Raises:
         InvalidSpec: No process can be as the settings say.
+        EnvFileError: One of its files of variables is missing, or wrong.
         KeeperClosed: Everything ends.
         OSError: Nothing can be started at the moment, which is no fault of the service.
     """
     options = record.options
-    variables = await _environment(record)
+    variables = await environment(record)
     spec = spec_of(record.settings, options, logs_dir, variables)
     mark = None
     if options.ready is not None and options.ready.log is not None:
@@ -47,8 +52,14 @@ async def launch(record: ServiceRecord, keeper: Keeper, logs_dir: Path, notify: 
     record.brings = False
 
 
-async def _environment(record: ServiceRecord) -> Mapping[str, str]:
-    return environment(os.environ, record.settings, record.options)
+async def environment(record: ServiceRecord) -> dict[str, str]:
+    """The whole environment of a service, with its files of variables as they are now.
+
+    Raises:
+        EnvFileError: One of those is missing, or wrong.
+    """
+    from_files = await record.env_files.read(record.options.env_files)
+    return whole_environment(os.environ, record.settings, record.options, from_files)
 
 
 async def _mark(log_path: str) -> log_line.LogMark:

@@ -47,9 +47,12 @@ class Health(enum.Enum):
 class Failure:
     """Why a service is not, or was not, as it should be."""
 
-    reason: Literal["exit", "signal", "spawn", "lost", "not_ready", "not_alive", "memory", "dependency", "down"]
+    reason: Literal[
+        "exit", "signal", "spawn", "lost", "not_ready", "not_alive", "memory", "dependency", "down", "reload"
+    ]
     """An exit code, a signal, a start that did not come about, a process killed with what watched it; not ready in
-    time, no longer alive, above its memory, a dependency that will not come; what a monitor watches is down."""
+    time, no longer alive, above its memory, a dependency that will not come; what a monitor watches is down; it runs
+    on, but was not told to read its configuration again."""
     detail: str
     """English, for logs."""
     at: datetime
@@ -211,6 +214,45 @@ class ServiceUnconfigured(ServiceUnavailable):
         self.key = key
 
 
+class CannotReload(Exception):
+    """Nobody said how it can be told to read its configuration again."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"service {service!r} has neither reload_signal nor reload_command; add one or restart it; nothing was done"
+        )
+        self.service = service
+
+
+class ServiceNotRunning(Exception):
+    """It has no process that could be told something."""
+
+    def __init__(self, service: str, state: State) -> None:
+        super().__init__(f"service {service!r} is {state.value}; expected it to run; start it; nothing was done")
+        self.service = service
+        self.state = state
+
+
+@attrs.frozen
+class ReloadTaken:
+    """A service is being told to read its configuration again."""
+
+    number: int
+    """Of which `ReloadEnded` says what came of it."""
+    ended: bool
+    """It has been told already, as by a signal, with which nothing can go wrong."""
+
+
+@attrs.frozen
+class ReloadEnded:
+    """A service was told to read its configuration again, or could not be."""
+
+    service_id: str
+    number: int
+    problem: str | None
+    """English; None: it was told."""
+
+
 @attrs.frozen
 class Accepted:
     """A command was taken; what comes of it follows as events."""
@@ -266,6 +308,10 @@ class ServiceCommands(Protocol):
 
     def restart(self) -> Accepted | Awaitable[Accepted]: ...
 
+    def begin(self) -> Accepted | Awaitable[Accepted]: ...
+
+    def reload(self) -> ReloadTaken | Awaitable[ReloadTaken]: ...
+
     def shut_down(self) -> Awaitable[None] | None: ...
 
     def configure(self, settings: ServiceSettings) -> Configured | Awaitable[Configured]: ...
@@ -299,6 +345,26 @@ class RestartService(Message[ServiceCommands, Accepted]):
 
     def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
         return to.restart()
+
+
+@attrs.frozen
+class BeginService(Message[ServiceCommands, Accepted]):
+    """Have it as it should be when we start: running; a job waits for the times of its schedule."""
+
+    errors = (ServiceUnavailable,)
+
+    def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
+        return to.begin()
+
+
+@attrs.frozen
+class ReloadService(Message[ServiceCommands, ReloadTaken]):
+    """Tell it to read its configuration again, by its signal or its command; it runs on."""
+
+    errors = (CannotReload, ServiceNotRunning, ServiceUnavailable)
+
+    def deliver(self, to: ServiceCommands) -> ReloadTaken | Awaitable[ReloadTaken]:
+        return to.reload()
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ import trio
 
 from actors.runtime import Actor, Cell
 from actors.services.board import BoardWriter, Cause
-from actors.services.messages import Accepted, Configured, State, Wanted
+from actors.services.messages import Accepted, CannotReload, Configured, ReloadTaken, State, Wanted
 from actors.settings import ServiceSettings
 
 
@@ -30,6 +30,12 @@ class PartService(Actor):
 
     def restart(self) -> Accepted:
         return self._command(Wanted.UP)
+
+    def begin(self) -> Accepted:
+        return self._command(Wanted.UP)
+
+    def reload(self) -> ReloadTaken:
+        raise CannotReload(self._id)
 
     def configure(self, settings: ServiceSettings) -> Configured:
         self._board.put(attrs.evolve(self._board.cell.value[self._id], settings=settings))

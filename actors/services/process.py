@@ -14,13 +14,18 @@ from actors.services.attendance import Attendance
 from actors.services.delays import begin_delay, begin_rest
 from actors.services.dependencies import Outlook, outlook
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
-from actors.services.launching import launch
-from actors.services.messages import Accepted, Configured, Failure, State, Wanted
+from actors.services.launching import ITS_OWN, launch
+from actors.services.messages import Accepted, Configured, Failure, ReloadTaken, State, Wanted
 from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
 from actors.services.reload import effect_of, starts_anew
+from actors.services.reloading import Reloads
 from actors.services.rules import Action, Event, judge, transition, wanted_after
 from actors.services.run_report import LOST, cause_of_end, describe, failure_of, lived
+from actors.services.schedule import UNDER_WAY
+from actors.services.schedule_times import Timetable
+from actors.services.scheduling import due_command, keep_schedule, next_look
 from actors.services.telling import alarm_of_fatal, alarm_of_log
+from actors.services.watched_files import WatchedFiles
 from actors.services.watching import dismissal, note_health, note_start
 from actors.settings import ServiceSettings
 
@@ -39,6 +44,16 @@ class _LookAtRun(Message["ProcessService", None]):
         await to.look()
 
 
+@attrs.frozen
+class _FilesChanged(Message["ProcessService", None]):
+    """Files that it watches have changed, and come to rest."""
+
+    what: str
+
+    async def deliver(self, to: "ProcessService") -> None:
+        await to.files_changed(self.what)
+
+
 class ProcessService(Actor):
     """Keeps one command as it is wanted.
 
@@ -52,6 +67,7 @@ class ProcessService(Actor):
         logs_dir: Where its log is.
         random: For the jitter of delays.
         start_other: Has another service started; it must not wait.
+        timetable: What its schedule is made with, if it is a job.
     """
 
     def __init__(
@@ -61,16 +77,21 @@ class ProcessService(Actor):
         logs_dir: Path,
         random: Random,
         start_other: Callable[[str], object],
+        timetable: Timetable,
     ) -> None:
         self._record = record
         self._keeper = keeper
         self._logs_dir = logs_dir
         self._random = random
         self._start_other = start_other
+        self._timetable = timetable
         self._alarm: Timer | None = None
         self._attendance: Attendance | None = None
 
     async def on_start(self) -> None:
+        self._files = WatchedFiles(self._record, self.context, lambda what: self.context.tell(_FilesChanged(what)))
+        self._reloads = Reloads(self._record, self.context, self._keeper, self._logs_dir)
+        keep_schedule(self._record, self._timetable)
         self._follow_dependencies()
         self._resume()
         if self._record.shutting_down:
@@ -100,6 +121,17 @@ class ProcessService(Actor):
 
     # -- commands
 
+    async def begin(self) -> Accepted:
+        """Have it as it should be when we start; a job only has its schedule turned on."""
+        record, before = self._record, self._record.view
+        if record.schedule is None:
+            return await self.command(Event.START)
+        if not record.shutting_down:
+            record.schedule.resume()
+            record.change(Cause("begin"), wanted=Wanted.UP)
+        await self.look()
+        return Accepted(record.view, changed=before.wanted is not record.view.wanted)
+
     async def start(self) -> Accepted:
         return await self.command(Event.START)
 
@@ -109,6 +141,23 @@ class ProcessService(Actor):
     async def restart(self) -> Accepted:
         return await self.command(Event.RESTART)
 
+    async def reload(self) -> ReloadTaken:
+        await self.look()
+        return self._reloads.take(COMMAND)
+
+    async def files_changed(self, what: str) -> None:
+        """Restart or reload it for its changed files, if it is up."""
+        record = self._record
+        watch = record.options.watch
+        if watch is None or record.view.state not in UNDER_WAY:
+            return
+        log.info("service.files_changed service=%s files=%r next=%s", record.settings.id, what, watch.action)
+        cause = Cause("watch", what)
+        if watch.action == "restart":
+            await self.command(Event.RESTART, cause)
+        elif record.lives:  # else it reads them at its next start
+            self._reloads.take(cause)
+
     async def configure(self, settings: ServiceSettings) -> Configured:
         await self.look()
         record = self._record
@@ -116,6 +165,7 @@ class ProcessService(Actor):
         assert options is not None  # noqa: S101 - another kind would be another service
         effect = effect_of(record.settings, settings)
         record.configure(settings, options)
+        keep_schedule(record, self._timetable)
         self._follow_dependencies()
         anew = starts_anew(effect, record.view) and not record.shutting_down
         if anew:
@@ -192,7 +242,11 @@ class ProcessService(Actor):
             up = record.view.wanted is Wanted.UP and not record.shutting_down
             event = Event.GONE_WANTED if up else Event.GONE
             await self._happen(event, cause_of_end(event.value, None if record.run is None else record.run.status))
+        commanded = due_command(record)
+        if commanded is not None:
+            await self.command(*commanded)
         self._attend()
+        self._files.tend()
         self._set_alarm()
 
     async def _look_at_run(self, run: Run) -> None:
@@ -331,7 +385,7 @@ class ProcessService(Actor):
             # like any other here, is no fault of the service.
             log.error("service.spawn_failed service=%s error=%s", service, error)
             record.dismissed = None
-            await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=not isinstance(error, InvalidSpec))
+            await self._ended(RunStatus(Phase.EMPTY, error=str(error)), ours=not isinstance(error, ITS_OWN))
             return
         self.context.tell(_LookAtRun())  # the first news may have come before this line
 
@@ -396,7 +450,7 @@ class ProcessService(Actor):
 
     def _set_alarm(self) -> None:
         """Be woken when the delay is over, when the run has lived for long enough, or when it must be ready."""
-        due = self._next_look_at()
+        due = min((at for at in (self._next_look_at(), next_look(self._record)) if at is not None), default=None)
         if self._alarm is not None:
             if self._alarm.active and self._alarm.due == due:
                 return

@@ -8,8 +8,10 @@ import attrs
 from actors.runtime.specs import RestartIntensity, RestartWindow
 from actors.services.attendance import Attended
 from actors.services.board import BoardWriter, Cause
+from actors.services.environment import EnvFiles
 from actors.services.keeper import Phase, Run
 from actors.services.messages import Failure, Health, ServiceView, State
+from actors.services.schedule import Schedule
 from actors.services.wellness import Wellness
 from actors.settings import ProcessOptions, ServiceSettings
 
@@ -81,6 +83,12 @@ class ServiceRecord:
     """Its log cannot be written, and that was told."""
     fatal_alarmed: bool = False
     """It was given up, and that was told."""
+    env_files: EnvFiles = attrs.field(factory=EnvFiles)
+    """How its dotenv files are read."""
+    schedule: Schedule | None = None
+    """When it is run, if it is a job."""
+    reloads: int = 0
+    """How often it was told to read its configuration again."""
     shutting_down: bool = False
     """Everything stops: nothing is started any more, whatever is wanted."""
 

@@ -15,6 +15,7 @@ from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
 from actors.services.messages import (
+    BeginService,
     Configure,
     Happened,
     Reconfigured,
@@ -40,6 +41,7 @@ from actors.services.part import PartService
 from actors.services.process import ProcessService
 from actors.services.record import BoardWriter, ServiceRecord, new_record
 from actors.services.reload import Change, Effect, plan
+from actors.services.schedule_times import Timetable
 from actors.services.stopping import dependents_first
 from actors.services.unattended import end_unattended
 from actors.settings import ServiceSettings
@@ -64,6 +66,8 @@ class Premises:
     keeper: Keeper
     logs_dir: Path
     random: Random
+    timetable: Timetable
+    """What the schedules of jobs are made with."""
 
 
 class Roster:
@@ -228,6 +232,7 @@ class Roster:
         self.refs.pop(service_id, None)
         self._records.pop(service_id, None)
         self._monitors.pop(service_id, None)
+        self.writer.unfollow(service_id)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
     async def _start_actor(self, premises: Premises, settings: ServiceSettings) -> None:
@@ -239,7 +244,7 @@ class Roster:
         if not self._can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
-            self.refs[settings.id].tell(StartService())
+            self.refs[settings.id].tell(BeginService())
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
@@ -252,7 +257,8 @@ class Roster:
             return actor_of(monitor, Surroundings(premises.random))
         if record is None:
             return lambda: IdleService(settings, self.writer)
-        return lambda: ProcessService(record, premises.keeper, premises.logs_dir, premises.random, self._start_other)
+        keeper, logs_dir, random, timetable = premises.keeper, premises.logs_dir, premises.random, premises.timetable
+        return lambda: ProcessService(record, keeper, logs_dir, random, self._start_other, timetable)
 
     def _start_other(self, service_id: str) -> None:
         """For a service that depends on another; it never waits."""

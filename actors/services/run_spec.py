@@ -43,11 +43,3 @@ def spec_of(
         watchdog=watchdog,
         rotation=Rotation(log.max_bytes, log.max_age, log.keep, log.compress, log.budget),
     )
-
-
-def environment(ours: Mapping[str, str], settings: ServiceSettings, options: ProcessOptions) -> dict[str, str]:
-    """The whole environment of a service: ours, who it is, and what its settings add."""
-    own = {"HAMSTER_SERVICE": settings.id}
-    if settings.instance is not None:
-        own |= {"HAMSTER_INSTANCE": str(settings.instance), "HAMSTER_INSTANCES": str(options.instances)}
-    return {**ours, **own, **options.env}

@@ -130,6 +130,10 @@ class ProcessOptions:
         if self.reload_signal is not None and self.reload_command is not None:
             expected = "one way to reload"
             found.append(SettingProblem(("reload_command",), "given", expected, "remove it or reload_signal"))
+        if self.schedule is not None and self.restart == "always":
+            expected = '"never" or "on-failure" beside a schedule'
+            advice = 'write restart = "never", or "on-failure" to try a run that failed again'
+            found.append(SettingProblem(("restart",), self.restart, expected, advice))
         if self.watch is not None and self.watch.action == "reload" and not self.reloads:
             expected = "reload_signal or reload_command beside it"
             found.append(SettingProblem(("watch", "action"), "reload", expected, 'add one or write "restart"'))

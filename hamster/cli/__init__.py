@@ -1,6 +1,7 @@
 """The command line: `hamster`."""
 
 import importlib
+from keyword import iskeyword
 
 import click
 
@@ -23,6 +24,7 @@ COMMANDS = {
     "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
+    "import": ("importing", "Make a hamster.toml of another supervisor's file."),
 }
 """By name: the module here that has the command, and its line in the help."""
 
@@ -39,7 +41,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"hamster.cli.{COMMANDS[cmd_name][0]}")
-        found: click.Command = getattr(module, cmd_name)
+        found: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hamster.cli.common import FAILED, data_dir_option, run, url_option, with_client
-from hamster.cli.services import carry_out, ids_argument
+from hamster.cli.services import DEFAULT_WAIT, carry_out, ids_argument
 from hamster.client import HamsterClient, Reloaded
 
 
@@ -21,7 +21,7 @@ def reload(ids: tuple[str, ...], url: str | None, data_dir: Path | None) -> None
 
     async def work(client: HamsterClient) -> int:
         if ids:
-            return await carry_out(client, "reload", ids, 0.0)
+            return await carry_out(client, "reload", ids, DEFAULT_WAIT)
         done = await client.reload()
         for line in lines(done):
             click.echo(line)

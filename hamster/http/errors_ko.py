@@ -13,6 +13,7 @@ from actors.alerts.messages import AlertNotFound, WindowNotFound
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import (
     AlreadyRolling,
+    CannotReload,
     CheckAborted,
     NotApplied,
     NotCheckable,
@@ -21,6 +22,7 @@ from actors.services import (
     ServiceIsGroup,
     ServiceNeeded,
     ServiceNotFound,
+    ServiceNotRunning,
     ServiceUnavailable,
     ServiceUnconfigured,
 )
@@ -63,6 +65,12 @@ REFUSED_TEXT: Mapping[Refused, str] = {
 }
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
+CANNOT_RELOAD = (
+    "서비스 '{service}'에는 설정을 다시 읽게 하는 방법이 없습니다. reload_signal 또는 reload_command를 지정해 주세요"
+)
+NO_PROCESS = "서비스 '{service}'이(가) 실행 중이 아닙니다 (현재: {state.value})"
+RELOAD_FAILED = "서비스 '{service}'이(가) 설정을 다시 읽지 못했습니다: {problem}"
+RELOAD_UNFINISHED = "서비스 '{service}'의 설정 다시 읽기가 {seconds:g}초 안에 끝나지 않았습니다"
 SERVICE_UNAVAILABLE = "서비스 '{service}'은(는) 이 버전에서 실행할 수 없는 종류입니다: {kind}"
 SERVICE_UNCONFIGURED = "서비스 '{service}'에 감시할 대상이 없습니다. 설정에서 {key}을(를) 지정해 주세요"
 NOT_CHECKABLE = "서비스 '{service}'은(는) 점검할 수 없는 종류입니다: {kind}"
@@ -144,21 +152,23 @@ class Entry:
 #: Domain errors. The most derived type that matches decides.
 ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
+    Entry(CannotReload, 409, CANNOT_RELOAD),
+    Entry(ServiceNotRunning, 409, NO_PROCESS),
     Entry(ServiceIsGroup, 404, SERVICE_IS_GROUP),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),
     Entry(ServiceUnconfigured, 409, SERVICE_UNCONFIGURED),
     Entry(NotCheckable, 409, NOT_CHECKABLE),
     Entry(NotRunning, 409, NOT_RUNNING),
     Entry(CheckAborted, 409, CHECK_ABORTED),
-    Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
-    Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     Entry(ServiceExists, 409, SERVICE_EXISTS),
     Entry(ServiceNeeded, 409, SERVICE_NEEDED),
     Entry(NotApplied, 503, NOT_APPLIED),
     Entry(AlreadyRolling, 409, ALREADY_ROLLING),
     Entry(StoreFull, 503, STORE_FULL),
-    Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
     Entry(OutcomeUnknown, 503, OUTCOME_UNKNOWN),
+    Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
+    Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
+    Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),
     Entry(MailboxFull, 503, STATUS_TEXT[503]),

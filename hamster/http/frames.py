@@ -14,12 +14,11 @@ from actors.services import RollingEnded, ServiceChanged, ServiceEvent, Services
 from actors.system import System
 from hamster.http import texts_ko
 from hamster.http.alert_models import alert_frame
-from hamster.http.configuration_alerts import refused_alert, rolling_alert
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
+from hamster.http.rolling_alert import rolling_alert
 from hamster.http.service_models import service_model, status_of
 from hamster.http.times import Stamp
-from hamster.reloading import ConfigurationRefused
 
 EVENT_TYPES = (
     "status_update",
@@ -38,15 +37,7 @@ DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
 
 ALERT_LEVELS = ("info", "warning", "critical")
 
-Event = (
-    ServiceChanged
-    | ServiceEvent
-    | ServicesConfigured
-    | RollingEnded
-    | ConfigurationRefused
-    | SampleTaken
-    | AlertChanged
-)
+Event = ServiceChanged | ServiceEvent | ServicesConfigured | RollingEnded | SampleTaken | AlertChanged
 
 
 @attrs.frozen
@@ -103,8 +94,6 @@ class FrameMaker:
             case RollingEnded():
                 if event.rolling.state == "failed":
                     yield self.alert(rolling_alert(event))
-            case ConfigurationRefused():
-                yield self.alert(refused_alert(event))
             case SampleTaken():
                 yield self.metrics_update(event.readings)
             case AlertChanged():

@@ -12,7 +12,6 @@ from actors.runtime import Lagged, Subscription
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
 from actors.system import System
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
-from hamster.reloading import ConfigurationRefused
 
 log = logging.getLogger("hamster.live")
 
@@ -79,7 +78,6 @@ class Hub:
             ServiceEvent,
             ServicesConfigured,
             RollingEnded,
-            ConfigurationRefused,
             SampleTaken,
             AlertChanged,
             capacity=HUB_EVENTS,

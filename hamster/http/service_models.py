@@ -41,13 +41,13 @@ class ServiceModel:
     health: str
     wanted: str
     next_restart_at: str | None
+    next_run_at: str | None
     cpu_percent: float | None
     memory_bytes: int | None
     health_detail: str | None
     """What the last look said."""
     ready_at: str | None
     waits_for: tuple[str, ...]
-    next_run_at: str | None
     tags: tuple[str, ...]
     origin: str
     """`built-in`, `file` or `api`: who owns its settings."""
@@ -101,12 +101,12 @@ def service_model(view: ServiceView, readings: Readings, stamp: Stamp) -> Servic
         health=view.health.value,
         wanted=view.wanted.value,
         next_restart_at=None if view.next_restart_at is None else stamp(view.next_restart_at),
+        next_run_at=None if view.next_run_at is None else stamp(view.next_run_at),
         cpu_percent=None if usage is None or usage.cpu_percent is None else round(usage.cpu_percent, 1),
         memory_bytes=None if usage is None else usage.memory_bytes,
         health_detail=None if view.health_detail is None else mask_text(view.health_detail),
         ready_at=None if view.ready_at is None else stamp(view.ready_at),
         waits_for=view.waits_for,
-        next_run_at=None if view.next_run_at is None else stamp(view.next_run_at),
         tags=view.settings.tags,
         origin=view.settings.origin,
         instance_of=view.settings.instance_of,
@@ -120,6 +120,8 @@ def config_of(view: ServiceView) -> dict[str, object]:
         return monitor_config(settings)
     options = attrs.asdict(settings.process)
     options["command"] = mask_command(settings.process.command)
+    if settings.process.reload_command is not None:
+        options["reload_command"] = mask_command(settings.process.reload_command)
     options["env"] = mask_environment(settings.process.env)
     return {**options, "autostart": settings.autostart}
 

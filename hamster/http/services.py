@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import attrs
@@ -10,20 +11,43 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from actors.runtime import ActorError
-from actors.services import Accepted, ServiceNotFound, Services, ServiceUnavailable, ServiceView, State
+from actors.services import (
+    Accepted,
+    CheckAborted,
+    Look,
+    NotCheckable,
+    NotRunning,
+    ServiceNotFound,
+    Services,
+    ServiceUnavailable,
+    ServiceView,
+    State,
+)
 from actors.system import System
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
+from hamster.http.masking import mask_text
 from hamster.http.parameters import reading
 from hamster.http.problems import HttpProblem, InvalidRequest
 from hamster.http.rolling import MAX_PARALLEL, roll
 from hamster.http.service_models import ServiceModel, look_model, service_model
-from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, each, failure, is_one, several
+from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, each, is_one, several
 from hamster.http.times import Stamp
 
 MAX_WAIT = 300.0
 """Seconds that `?wait=` may ask for."""
 MAX_ACTIONS = 1_000
+
+REFUSALS = (
+    HttpProblem,
+    ServiceNotFound,
+    ServiceUnavailable,
+    NotCheckable,
+    NotRunning,
+    CheckAborted,
+    ActorError,
+)
+"""What may become of a command to one of several, and is its result."""
 
 Command = Literal["start", "stop", "restart"]
 
@@ -93,11 +117,11 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
         return json_response({"results": await run_batch(services, body.actions)})
 
     async def check(service_id: str) -> Response:
-        ticket = await services.check(service_id)
-        with trio.move_on_after(MAX_WAIT):  # a look has a deadline of its own, of at most an hour
-            found = await ticket.wait()
-            return json_response(look_model(services.view(service_id), found))
-        raise HttpProblem(409, errors_ko.CHECK_NOT_DONE.format(service=service_id, seconds=MAX_WAIT))
+        if is_one(services, service_id):
+            found = await look_now(services, service_id)
+            return json_response(look_model(services.view(service_id), found))  # of the moment after the look
+        results = await each(services.matching(service_id), partial(check_one, services))
+        return json_response(several(service_id, texts_ko.CHECKED_SEVERAL, results))
 
     base = "/api/services"
     app.add_url_rule(f"{base}/", "services.list", list_services, methods=["GET"])
@@ -127,9 +151,7 @@ async def command(services: Services, name: Command, target: str) -> Response:
     async def one(service_id: str) -> Result:
         try:
             return Result(service_id, success=True, message=await carry_out(services, name, service_id, wait))
-        except HttpProblem as error:
-            return failure(service_id, error)
-        except (ServiceNotFound, ServiceUnavailable, ActorError) as error:
+        except REFUSALS as error:
             return Result(service_id, success=False, message=refusal(service_id, error))
 
     results = await each(services.matching(target), one)
@@ -179,6 +201,27 @@ async def reach(services: Services, name: Command, service_id: str, wait: float)
     raise HttpProblem(409, text)
 
 
+async def look_now(services: Services, service_id: str) -> Look:
+    """What a look at a monitor finds now. Raises as `Services.check` and its ticket do.
+
+    Raises:
+        HttpProblem: 409, it takes too long to wait for.
+    """
+    ticket = await services.check(service_id)
+    with trio.move_on_after(MAX_WAIT):  # a look has a deadline of its own, of at most an hour
+        return await ticket.wait()
+    raise HttpProblem(409, errors_ko.CHECK_NOT_DONE.format(service=service_id, seconds=MAX_WAIT))
+
+
+async def check_one(services: Services, service_id: str) -> Result:
+    """A look as one of several: what it found, or why there was none."""
+    try:
+        found = await look_now(services, service_id)
+    except REFUSALS as error:
+        return Result(service_id, success=False, message=refusal(service_id, error))
+    return Result(service_id, found.ok, mask_text(found.detail))
+
+
 async def run_batch(services: Services, actions: Sequence[Action]) -> list[Result]:
     """Carry *actions* out: those of one service in their order, those of different ones at the same time."""
     results: dict[tuple[int, str], Result] = {}
@@ -208,12 +251,17 @@ async def run_action(services: Services, name: Command, service_id: str) -> Resu
     """One command of a batch: what went wrong is its result."""
     try:
         accepted = await give(services, name, service_id)
-    except (ServiceNotFound, ServiceUnavailable, ActorError) as error:
+    except REFUSALS as error:
         return Result(service_id, success=False, message=refusal(service_id, error))
     return Result(service_id, success=True, message=sentence(name, service_id, accepted))
 
 
 def refusal(service_id: str, error: Exception) -> str:
     """What the result of one of several says of *error*."""
-    busy = isinstance(error, ActorError)
-    return errors_ko.BUSY.format(service=service_id) if busy else errors_ko.sentence_of(error)
+    match error:
+        case HttpProblem():
+            return error.detail
+        case ActorError():
+            return errors_ko.BUSY.format(service=service_id)
+        case _:
+            return errors_ko.sentence_of(error)

@@ -7,7 +7,6 @@ import trio
 
 from actors.services import Services
 from hamster.http import texts_ko
-from hamster.http.problems import HttpProblem
 
 
 @attrs.define(slots=False)
@@ -52,11 +51,6 @@ def several(target: str, text: str, results: list[Result]) -> Several:
     failed = sum(not result.success for result in results)
     said = (texts_ko.SOME_FAILED if failed else text).format(target=target, count=len(results), failed=failed)
     return Several(said, target, results)
-
-
-def failure(service_id: str, error: HttpProblem) -> Result:
-    """A result out of an error."""
-    return Result(service_id, success=False, message=error.detail)
 
 
 SEVERAL: Mapping[str, str] = {

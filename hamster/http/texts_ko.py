@@ -11,6 +11,9 @@ ALREADY_STOPPED = "서비스 '{service}'은(는) 이미 중지되어 있습니�
 ALREADY_STOPPING = "서비스 '{service}'은(는) 이미 중지하는 중입니다"
 STARTED = "서비스 '{service}'이(가) 시작되었습니다"
 STOPPED = "서비스 '{service}'이(가) 중지되었습니다"
+SERVICE_RELOADING = "서비스 '{service}' 설정을 다시 읽는 중..."
+SERVICE_RELOADED = "서비스 '{service}'이(가) 설정을 다시 읽었습니다"
+SERVICES_RELOADED = "서비스 {count}개에 설정을 다시 읽게 했습니다 ({target})"
 RESTARTED = "서비스 '{service}'이(가) 재시작되었습니다"
 
 STARTING_SEVERAL = "서비스 {count}개 시작 중... ({target})"
@@ -19,6 +22,7 @@ RESTARTING_SEVERAL = "서비스 {count}개 재시작 중... ({target})"
 STARTED_SEVERAL = "서비스 {count}개가 시작되었습니다 ({target})"
 STOPPED_SEVERAL = "서비스 {count}개가 중지되었습니다 ({target})"
 RESTARTED_SEVERAL = "서비스 {count}개가 재시작되었습니다 ({target})"
+CHECKED_SEVERAL = "서비스 {count}개를 점검했습니다 ({target})"
 SOME_FAILED = "서비스 {count}개 중 {failed}개의 요청이 실패했습니다 ({target})"
 ROLLING = "서비스 {count}개 순차 재시작 중... ({target})"
 ROLLED = "서비스 {count}개의 순차 재시작이 완료되었습니다 ({target})"
@@ -29,8 +33,6 @@ REMOVED = "서비스 '{service}'이(가) 삭제되었습니다"
 RELOADED = "설정을 다시 불러왔습니다 (추가 {added}, 삭제 {removed}, 재시작 {restarted}, 변경 {changed})"
 RELOADED_NOTHING = "설정을 다시 불러왔습니다. 변경된 내용이 없습니다"
 
-CONFIG_REFUSED_TITLE = "설정 파일 오류"
-CONFIG_REFUSED = "설정 파일에 잘못된 값이 {count}개 있어 아무것도 변경하지 않았습니다: {places}"
 ROLLING_FAILED_TITLE = "순차 재시작 중단"
 ROLLING_FAILED = "'{target}' 순차 재시작이 '{service}'에서 중단되었습니다: {why}"
 
@@ -113,6 +115,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     "log_lost": ("로그 기록 실패: {name}", "{name} 서비스의 로그를 기록할 수 없습니다: {error}"),
     "store_failed": ("저장소 장애", "데이터베이스에 기록할 수 없습니다: {error}"),
     "store_broken": ("저장소 손상", "데이터베이스가 손상되어 {path}(으)로 옮기고 새로 만들었습니다"),
+    "configuration_refused": (
+        "설정 파일 오류",
+        "설정 파일에 잘못된 값이 {count}개 있어 아무것도 변경하지 않았습니다: {places}",
+    ),
     "actor_failed": ("내부 구성 요소 중단", "{path} 구성 요소가 중단되었습니다: {error}"),
 }
 """Titles and messages of alerts that no rule made, by code."""

@@ -16,6 +16,7 @@ from actors.settings import (
     HttpOptions,
     MetricsSettings,
     ProcessOptions,
+    ScheduleOptions,
     ServiceSettings,
     SystemSettings,
     dependency_problems,
@@ -200,6 +201,14 @@ def test_a_wrong_value_is_shown_on_one_short_line() -> None:
 
 def test_the_kinds_are_those_of_the_product() -> None:
     assert set(KINDS) >= {"process", "feed", "http", "files", "report", "deployment", "webhooks"}
+
+
+def test_a_job_with_a_schedule_is_not_to_run_always() -> None:
+    schedule = ScheduleOptions(cron="0 3 * * *")
+    with pytest.raises(SettingsError, match='restart is "always"; expected "never" or "on-failure" beside a schedule'):
+        ProcessOptions(command="true", schedule=schedule)
+    for policy in ("never", "on-failure"):
+        ProcessOptions(command="true", schedule=schedule, restart=policy)
 
 
 def test_a_service_that_never_ends_cannot_be_waited_for_to_complete() -> None:

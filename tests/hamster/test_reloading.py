@@ -7,11 +7,12 @@ import pytest
 import trio
 
 from actors import State
+from actors.alerts.messages import AlertChanged
 from actors.services import ServicesConfigured
 from hamster.config import ConfigError, HamsterConfig, load_config
 from hamster.config_watch import watch_config
-from hamster.http.configuration_alerts import refused_alert
-from hamster.reloading import ConfigurationRefused, NothingToReload, different_keys
+from hamster.http.alert_texts import korean
+from hamster.reloading import NothingToReload, different_keys
 from hamster.server_settings import ServerSettings
 from tests.hamster.running import PATIENCE, running, service
 
@@ -60,7 +61,7 @@ async def test_a_broken_file_changes_nothing_and_every_place_is_said_in_answer_l
             system = asking.hamster.system
             before = await system.services.wait_for("a", State.RUNNING)
             toml.write_text(service("a", "stop_grace = -5", "nonsense = 1") + service("b", command="sleep 2"))
-            with system.bus.subscribe(ConfigurationRefused) as events:
+            with system.bus.subscribe(AlertChanged) as events:
                 status, said = await asking.ask("POST", "/api/system/reload")
                 event = await events.receive()
             assert status == 400
@@ -69,16 +70,23 @@ async def test_a_broken_file_changes_nothing_and_every_place_is_said_in_answer_l
             assert said["errors"][0]["message"].startswith("7번째 줄: services.a.stop_grace is -5; expected ")
             assert f"config.refused {toml}:7: services.a.stop_grace is -5" in caplog.text
             assert f"config.refused {toml}:8: services.a.nonsense" in caplog.text
-            assert isinstance(event, ConfigurationRefused)
-            alert = refused_alert(event)
-            assert (alert["level"], alert["category"]) == ("warning", "configuration")
-            assert "hamster.toml:7 services.a.stop_grace, hamster.toml:8 services.a.nonsense" in str(alert["message"])
+            assert isinstance(event, AlertChanged)
+            title, message = korean(event)
+            assert title == "설정 파일 오류"
+            assert message.startswith("설정 파일에 잘못된 값이 2개 있어 아무것도 변경하지 않았습니다: ")
+            assert message.endswith(": hamster.toml:7 services.a.stop_grace, hamster.toml:8 services.a.nonsense")
             assert system.services.view("a") == before
             assert "b" not in system.services.board.value
             toml.unlink()
             status, said = await asking.ask("POST", "/api/system/reload")
             assert (status, said["errors"][0]["field"]) == (400, "hamster.toml")
             assert system.services.view("a") == before
+            with system.bus.subscribe(AlertChanged) as events:
+                toml.write_text(UNWATCHED + service("a"))
+                assert (await asking.ask("POST", "/api/system/reload"))[0] == 200
+                event = await events.receive()
+            assert isinstance(event, AlertChanged)
+            assert event.what == "cleared"
 
 
 async def test_an_id_of_a_service_that_was_added_is_a_mistake_with_its_line(tmp_path: Path) -> None:
@@ -109,7 +117,7 @@ async def test_a_file_that_is_saved_is_applied_once_it_has_settled_however_it_is
         async with running(tmp_path, service("a")) as asking:
             bus, services = asking.hamster.system.bus, asking.hamster.system.services
             await services.wait_for("a", State.RUNNING)
-            with bus.subscribe(ServicesConfigured, ConfigurationRefused) as events:
+            with bus.subscribe(ServicesConfigured, AlertChanged) as events:
                 # In two steps, of which the first alone would remove everything.
                 toml.write_text("")
                 toml.write_text(service("a") + service("b", "autostart = false"))
@@ -119,14 +127,16 @@ async def test_a_file_that_is_saved_is_applied_once_it_has_settled_however_it_is
                 (tmp_path / "new").write_text("[server\n")
                 (tmp_path / "new").replace(toml)
                 event = await events.receive()
-                assert isinstance(event, ConfigurationRefused)
-                assert event.problems[0].line == 1
+                assert isinstance(event, AlertChanged)
+                assert event.alert.values["places"] == "hamster.toml:1"
                 (tmp_path / "another.toml").write_text("nobody reads this")
                 toml.write_text(service("a"))
                 event = await events.receive()
                 assert isinstance(event, ServicesConfigured)
                 assert event.outcome.removed == ("b",)
-                assert events.statistics().queued == 0
+                event = await events.receive()
+                assert isinstance(event, AlertChanged)
+                assert (event.what, events.statistics().queued) == ("cleared", 0)
 
 
 @pytest.mark.slow

@@ -14,10 +14,12 @@ from actors.runtime import Actor, Message, Timer
 from actors.services.checking import CheckAborted, LookTicket, NotRunning
 from actors.services.messages import (
     Accepted,
+    CannotReload,
     Configured,
     EventType,
     Failure,
     Health,
+    ReloadTaken,
     ServiceUnconfigured,
     State,
     Wanted,
@@ -171,6 +173,12 @@ class MonitorService(Actor):
             self._forget()
         self._begin("restarted" if was_running else "started")
         return Accepted(record.view, changed=True)
+
+    def begin(self) -> Accepted:
+        return self.start()
+
+    def reload(self) -> ReloadTaken:
+        raise CannotReload(self.record.settings.id)
 
     def shut_down(self) -> None:
         self.record.shutting_down = True

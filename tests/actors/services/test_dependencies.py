@@ -102,6 +102,7 @@ GRAPHS = st.integers(1, 5).flatmap(
 """Services by number, each depending on some before it."""
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(GRAPHS, st.lists(st.integers(0, 50), min_size=5, max_size=5))
 def test_stopping_takes_as_long_as_the_longest_way_through_the_graph(
@@ -118,6 +119,7 @@ def test_stopping_takes_as_long_as_the_longest_way_through_the_graph(
     assert longest(below, seconds) == max(ways)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine is shared
 @given(GRAPHS)
 def test_everyone_stops_after_those_that_depend_on_it(graph: tuple[set[int], ...]) -> None:
@@ -142,6 +144,7 @@ def test_who_depends_on_a_group_depends_on_each_instance(yard: Yard) -> None:
 # --- starting ---
 
 
+@pytest.mark.slow
 async def test_services_start_along_the_graph_and_say_whom_they_wait_for(yard: Yard) -> None:
     flag = yard.directory / "ready"
     ready = ReadyOptions(exec=("test", "-e", str(flag)), interval=0.05)
@@ -166,6 +169,7 @@ async def test_services_start_along_the_graph_and_say_whom_they_wait_for(yard: Y
             assert starts == sorted(starts)
 
 
+@pytest.mark.slow
 async def test_a_start_brings_what_it_depends_on_with_it(yard: Yard) -> None:
     services = (
         after(yard.service("web"), "api"),
@@ -285,6 +289,7 @@ async def test_a_dependent_waits_for_the_first_good_answer_of_a_service_that_is_
 # --- stopping ---
 
 
+@pytest.mark.slow
 async def test_everything_stops_in_the_reverse_order_of_its_start_and_in_parallel_where_it_may(yard: Yard) -> None:
     polite = "trap 'sleep 0.2; exit 0' TERM; echo up; while :; do sleep 0.01; done"
     graph: Mapping[str, tuple[str, ...]] = {"web": ("api",), "api": ("db",), "db": (), "job": ("db",), "alone": ()}
@@ -307,6 +312,7 @@ async def test_everything_stops_in_the_reverse_order_of_its_start_and_in_paralle
     assert yard.processes() == []
 
 
+@pytest.mark.slow
 async def test_a_dependent_that_refuses_to_end_holds_up_what_it_needs_for_its_grace_alone(yard: Yard) -> None:
     deaf = "trap '' TERM; echo up; while :; do sleep 1000; done"
     services = after(yard.shell("web", deaf, autostart=True, stop_grace=0.4), "db"), yard.service("db", autostart=True)

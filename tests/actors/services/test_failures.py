@@ -67,6 +67,7 @@ async def test_every_restart_that_nobody_commanded_is_counted(yard: Yard) -> Non
                 pid = view.pid
 
 
+@pytest.mark.slow
 async def test_what_a_crash_leaves_behind_is_gone_before_the_next_run(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", TREE, start_seconds=0.0))) as system:
@@ -98,6 +99,7 @@ async def test_a_stop_while_it_waits_for_the_remains_of_a_crash_starts_nothing_m
         assert yard.log("a") == b"up\n"
 
 
+@pytest.mark.slow
 async def test_too_many_failures_in_the_window_are_fatal_until_a_command(yard: Yard) -> None:
     flag = yard.directory / "works"
     script = f"test -e {flag} || exit 3; exec sleep 1000"
@@ -155,6 +157,7 @@ async def test_a_stop_ends_fatal(yard: Yard) -> None:
             assert (await system.services.wait_for("a", State.STOPPED)).wanted is Wanted.DOWN
 
 
+@pytest.mark.slow
 async def test_a_stop_during_the_backoff_is_immediate_and_final(yard: Yard) -> None:
     flag = yard.directory / "works"
     script = f"test -e {flag} || exit 3; exec sleep 1000"
@@ -222,6 +225,7 @@ async def test_the_delay_doubles_with_every_failure_up_to_its_limit_and_starts_a
             assert await next_delay(story) == pytest.approx(0.1, abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["start", "restart"])
 @pytest.mark.parametrize("state", [State.EXITED, State.FATAL, State.BACKOFF])
 async def test_a_command_starts_it_again_from_wherever_it_came_to_rest(yard: Yard, state: State, command: str) -> None:
@@ -330,6 +334,7 @@ async def test_a_commanded_restart_is_told_once_and_what_comes_by_itself_is_none
             assert story.so_far()[:3] == ["started", "restarted", "started"]
 
 
+@pytest.mark.slow
 async def test_a_run_that_was_up_before_anybody_looked_was_up(yard: Yard) -> None:
     """With nothing to wait for, even the shortest run counts as up: its expected end is no failure."""
     service = yard.service("a", "true", start_seconds=0.0, fatal_failures=1)
@@ -377,6 +382,7 @@ async def test_a_child_that_keeps_the_port_is_gone_before_the_service_is_started
             assert view.last_failure.signal == "SIGKILL", "the new run could not bind"
 
 
+@pytest.mark.slow
 async def test_a_service_that_lives_a_while_and_crashes_for_ever_is_given_up_by_the_window(yard: Yard) -> None:
     """It comes up each time: who counts failed starts alone never gives it up."""
     service = yard.shell("a", "sleep 0.15; exit 1", start_seconds=0.02, fatal_failures=4, fatal_window=60.0)
@@ -403,6 +409,7 @@ async def test_twenty_that_each_need_half_a_second_to_stop_are_stopped_together(
             assert yard.processes() == []
 
 
+@pytest.mark.slow
 async def test_commands_on_other_services_do_not_wait_for_one_that_waits(yard: Yard) -> None:
     """Whatever the first is at: it waits for a dependency, for its readiness, for its backoff, for its end."""
     never = ReadyOptions(exec=("false",), interval=0.05)
@@ -474,6 +481,7 @@ MODULES_WITH_CLOCKS = (
 )
 
 
+@pytest.mark.slow
 async def test_restarts_at_the_same_time_leave_one_process_neither_two_nor_none(yard: Yard) -> None:
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", "sleep 1000 & exec sleep 1000"))) as system:

@@ -98,6 +98,7 @@ async def test_a_start_and_a_stop_are_told_with_who_asked_and_how_it_ended(yard:
             assert [h.at for h in chronicle.told] == sorted(h.at for h in chronicle.told)
 
 
+@pytest.mark.slow
 async def test_a_crash_and_its_repair_are_told_with_signal_and_exit_code(yard: Yard) -> None:
     flag = yard.directory / "works"
     flag.touch()
@@ -125,6 +126,7 @@ async def test_a_crash_and_its_repair_are_told_with_signal_and_exit_code(yard: Y
             assert chronicle.lines()[-1] == ("state", "starting", "running", "up")
 
 
+@pytest.mark.slow
 async def test_what_a_probe_said_is_told_with_the_health_and_with_the_end_that_it_led_to(yard: Yard) -> None:
     flag = yard.directory / "ready"
     flag.touch()
@@ -235,6 +237,7 @@ async def test_who_only_misses_a_dependency_raises_no_alert_of_its_own(yard: Yar
                 alerts.receive_nowait()
 
 
+@pytest.mark.slow
 async def test_a_log_that_cannot_be_written_is_one_alert_and_stops_nothing(yard: Yard) -> None:
     log = yard.directory / "data" / "logs" / "a.log"
     log.mkdir(parents=True)

@@ -44,6 +44,7 @@ async def test_a_stop_ends_the_long_delay_and_no_retry_comes(yard: Yard) -> None
             assert (view.next_restart_at, view.wanted) == (None, Wanted.DOWN)
 
 
+@pytest.mark.slow
 async def test_a_restarted_actor_still_minds_the_long_delay(yard: Yard) -> None:
     flag = yard.directory / "works"
     script = f"test -e {flag} || exit 3; exec sleep 1000"

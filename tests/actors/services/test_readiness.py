@@ -68,6 +68,7 @@ async def test_without_a_probe_it_is_ready_when_it_runs_and_nobody_says_that_it_
             assert (view.health, view.health_detail) == (Health.UNKNOWN, None)
 
 
+@pytest.mark.slow
 async def test_who_is_not_ready_in_time_is_stopped_and_that_counts_as_a_failure(yard: Yard) -> None:
     """It ends with 0 when it is told to, which is no excuse."""
     script = "trap 'exit 0' TERM; while :; do sleep 0.01; done"
@@ -123,6 +124,7 @@ async def test_a_port_that_accepts_connections_is_ready(yard: Yard) -> None:
             assert (await system.services.wait_for("a", State.RUNNING)).health is Health.HEALTHY
 
 
+@pytest.mark.slow
 async def test_a_page_that_answers_is_ready_and_one_that_says_503_is_not(yard: Yard) -> None:
     flag = yard.directory / "works"
     code = f"""if True:
@@ -268,6 +270,7 @@ async def test_a_service_that_says_it_is_ready_is_and_one_that_falls_silent_is_n
 # --- alive ---
 
 
+@pytest.mark.slow
 async def test_who_is_not_alive_any_more_is_restarted_which_counts_as_a_failure(yard: Yard) -> None:
     flag = yard.directory / "lives"
     flag.touch()
@@ -291,6 +294,7 @@ async def test_who_is_not_alive_any_more_is_restarted_which_counts_as_a_failure(
             assert yard.processes() == [recovered.view.pid]
 
 
+@pytest.mark.slow
 async def test_who_is_not_alive_and_deaf_is_killed_after_its_grace(yard: Yard) -> None:
     script = "trap '' TERM; echo up; while :; do sleep 1000; done"
     service = yard.shell("a", script, alive=alive_by(yard, failures=1), stop_grace=0.3, restart="never")
@@ -364,6 +368,7 @@ async def test_probes_go_on_when_the_actor_is_restarted_and_what_they_said_is_kn
             await probed(system, yard)
 
 
+@pytest.mark.slow
 async def test_an_actor_that_is_restarted_during_the_start_still_minds_the_deadline(yard: Yard) -> None:
     service = yard.service("a", ready=ready_by(yard, deadline=0.8), restart="never")
     with trio.fail_after(PATIENCE):

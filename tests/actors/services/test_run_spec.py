@@ -8,7 +8,7 @@ import trio
 
 from actors import ProcessOptions, ServiceSettings, State, open_system
 from actors.services.keeper import ProcessSpec, Rotation
-from actors.services.run_spec import environment, spec_of
+from actors.services.run_spec import spec_of
 from actors.settings import AliveOptions, LogOptions, ReadyOptions
 from tests.actors.metrics.children import until
 from tests.actors.services.yard import PATIENCE, Yard
@@ -65,16 +65,6 @@ def test_who_is_to_speak_has_a_socket_to_speak_to(
 ) -> None:
     made = spec(ready=ready, alive=alive)
     assert (made.notify, made.watchdog) == (notify, watchdog)
-
-
-def test_what_settings_add_goes_over_ours_and_who_it_is_is_always_there() -> None:
-    process = ProcessOptions(command=("true",), env={"B": "3"}, instances=2)
-    settings = ServiceSettings(id="a-1", process=process)
-    ours = {"A": "1", "B": "2"}
-    assert environment(ours, settings, process) == {"A": "1", "B": "3", "HAMSTER_SERVICE": "a-1"}
-    settings = attrs.evolve(settings, instance_of="a", instance=1)
-    assert environment(ours, settings, process)["HAMSTER_INSTANCE"] == "1"
-    assert environment(ours, settings, process)["HAMSTER_INSTANCES"] == "2"
 
 
 async def test_a_process_has_the_umask_the_priority_and_the_limits_of_its_settings(yard: Yard) -> None:

@@ -25,6 +25,7 @@ def options(ready: ReadyOptions | None = None, alive: AliveOptions | None = None
     return ProcessOptions(command=("true",), ready=ready, alive=alive)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=12))
 def test_it_is_ready_from_the_first_time_that_enough_good_answers_came_in_a_row(answers: list[bool]) -> None:

@@ -130,10 +130,11 @@ async def test_what_the_file_owns_exists_or_is_needed_is_refused_with_whose_it_i
 
 
 async def test_a_command_to_a_group_a_tag_or_a_pattern_says_what_became_of_each(tmp_path: Path) -> None:
-    toml = service("web", "instances = 2", "tags = ['front']", "autostart = false")
+    site = "[services.site]\nkind = 'http'\nurl = 'http://127.0.0.1:1/'\ntags = ['front']\nautostart = false\n"
+    toml = service("web", "instances = 2", "tags = ['front']", "autostart = false") + site
     with trio.fail_after(PATIENCE):
         async with running(tmp_path, toml) as asking:
-            for target in ("web", "tag:front", "web-*"):
+            for target in ("web", "web-[12]", "web-*"):
                 status, said = await asking.ask("POST", f"/api/services/{target}/start?wait=20")
                 assert (status, said["service_id"]) == (200, target)
                 assert said["message"] == f"서비스 2개가 시작되었습니다 ({target})"
@@ -156,9 +157,16 @@ async def test_a_command_to_a_group_a_tag_or_a_pattern_says_what_became_of_each(
             )
             answer = await asking.http.get(f"{asking.hamster.url}/api/services/?target=web&target=posco_news")
             assert [one["id"] for one in answer.json()] == ["posco_news", "web-1", "web-2"]
+            assert (await asking.ask("POST", "/api/services/site/start"))[0] == 200
+            status, said = await asking.ask("POST", "/api/services/tag:front/check")
+            assert status == 200
+            by_id = {one["service_id"]: (one["success"], one["message"]) for one in said["results"]}
+            assert by_id["site"][0] is False
+            assert by_id["site"][1] != by_id["web-1"][1] == "서비스 'web-1'은(는) 점검할 수 없는 종류입니다: process"
+            await asking.ask("POST", "/api/services/site/stop")
             batch = {"actions": [{"action": "stop", "service_id": "tag:front"}]}
             status, said = await asking.ask("POST", "/api/services/batch", batch)
-            assert [one["service_id"] for one in said["results"]] == ["web-1", "web-2"]
+            assert [one["service_id"] for one in said["results"]] == ["web-1", "web-2", "site"]
 
 
 async def test_a_rolling_restart_is_answered_at_its_end_or_at_once_and_a_second_one_is_refused(tmp_path: Path) -> None:

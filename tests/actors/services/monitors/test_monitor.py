@@ -253,6 +253,7 @@ async def test_leaving_ends_a_look_at_once_and_what_is_wanted_stays(tmp_path: Pa
     assert "monitor.stopped by=shutdown" in (tmp_path / "data" / "logs" / "site.log").read_text()
 
 
+@pytest.mark.slow
 async def test_looks_never_overlap_however_slow_the_target(tmp_path: Path) -> None:
     target = Target()
 

@@ -319,6 +319,7 @@ async def test_a_body_without_end_is_read_as_far_as_it_matters() -> None:
         assert tree.detail == "the body is too large to be read as JSON; raise max_body"
 
 
+@pytest.mark.slow
 async def test_of_a_stream_of_events_only_the_head_need_be_read() -> None:
     async def events(_: Served, stream: Stream) -> None:
         await head_of(stream)
@@ -327,8 +328,8 @@ async def test_of_a_stream_of_events_only_the_head_need_be_read() -> None:
 
     async with serving(events) as served:
         assert (await looked(served.url(), max_body=0)).ok
-        look = await looked(served.url(), timeout=0.1)
-        assert look.detail == "no answer within 0.1 s, still waiting for the body"
+        look = await looked(served.url(), timeout=0.5)
+        assert look.detail == "no answer within 0.5 s, still waiting for the body"
 
 
 async def test_a_body_that_breaks_off_is_not_well() -> None:
@@ -345,7 +346,7 @@ async def drip(_: Served, stream: Stream) -> None:
     await head_of(stream)
     for byte in answer(b"x" * 10_000):
         await stream.send_all(bytes([byte]))
-        await trio.sleep(0.005)
+        await trio.sleep(0.05)
 
 
 async def silent(_: Served, stream: Stream) -> None:
@@ -360,6 +361,7 @@ async def waiting(_: Served, stream: Stream) -> None:
         await trio.sleep(0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "still"),
     [
@@ -371,10 +373,10 @@ async def waiting(_: Served, stream: Stream) -> None:
 async def test_a_server_that_takes_its_time_is_cut_off_at_the_deadline(handler: object, still: str) -> None:
     async with serving(handler) as served:  # pyright: ignore[reportArgumentType] - one of those above
         began = trio.current_time()
-        look = await looked(served.url(), timeout=0.15)
+        look = await looked(served.url(), timeout=0.5)
         assert trio.current_time() - began < 5.0
     assert (look.ok, look.ours) == (False, False)
-    assert look.detail == f"no answer within 0.15 s, {still}"
+    assert look.detail == f"no answer within 0.5 s, {still}"
 
 
 async def test_a_head_without_end_is_cut_off() -> None:
@@ -515,6 +517,7 @@ async def test_a_certificate_of_somebody_else_is_refused(
     assert look.detail.startswith("no TLS with localhost: its certificate is not accepted: ")
 
 
+@pytest.mark.slow
 async def test_what_speaks_no_tls_is_not_well_and_what_says_nothing_is_cut_off(ca_file: str) -> None:
     async def plain(_: Served, stream: Stream) -> None:
         await stream.receive_some()
@@ -528,8 +531,8 @@ async def test_what_speaks_no_tls_is_not_well_and_what_says_nothing_is_cut_off(c
         await trio.sleep_forever()
 
     async with serving(nothing) as served:
-        look = await looked(served.url(scheme="https"), ca_file=ca_file, timeout=0.1)
-    assert look.detail == "no answer within 0.1 s, still agreeing on TLS with 127.0.0.1"
+        look = await looked(served.url(scheme="https"), ca_file=ca_file, timeout=0.6)
+    assert look.detail == "no answer within 0.6 s, still agreeing on TLS with 127.0.0.1"
 
 
 async def test_authorities_that_cannot_be_read_are_our_own_fault(tmp_path: Path) -> None:
