@@ -12,7 +12,7 @@ import re
 import shlex
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import TypeAlias, TypeGuard, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -364,6 +364,27 @@ def cron_expression(value: object) -> list[SettingProblem]:
     except CronSimError as error:
         return [SettingProblem((), value, expected, str(error).lower())]
     return []
+
+
+def clock_time(value: object) -> list[SettingProblem]:
+    """A time of day without a zone, as TOML has them, or text such as "15:40"."""
+    expected = 'a time of day, like "15:40" or 15:40:00'
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})?", value):
+        try:
+            value = time.fromisoformat(value)
+        except ValueError as error:
+            return [SettingProblem((), value, expected, str(error))]
+    right = isinstance(value, time) and value.tzinfo is None
+    return [] if right else [SettingProblem((), value, expected)]
+
+
+def file_pattern(value: object) -> list[SettingProblem]:
+    """A pattern of paths below a directory: `*`, `?` and `[...]` within a name, `**` for any directories."""
+    expected = 'a pattern of paths below the root, like "*.json" or "data/**/*.csv"'
+    if not isinstance(value, str) or "\0" in value:
+        return [SettingProblem((), value, expected)]
+    parts = value.split("/")
+    return [] if all(part and part not in (".", "..") for part in parts) else [SettingProblem((), value, expected)]
 
 
 def expression(value: object) -> list[SettingProblem]:

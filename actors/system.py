@@ -1,7 +1,7 @@
 """The whole backend for the time of a block."""
 
 import logging
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -40,10 +40,14 @@ from actors.services import added, history_rows, schedule_times
 from actors.services.directory import Services
 from actors.services.history import History, open_history
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.monitors import Surroundings
+from actors.services.monitors.feed import table as feeds
+from actors.services.monitors.report import table as reports
+from actors.services.monitors.zones import calendar_zone
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
-from actors.settings import SystemSettings
-from actors.store import Migrations, Store, open_store
+from actors.settings import ServiceSettings, SystemSettings
+from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 from actors.webhooks.outbox import Outbox, open_outbox
 
@@ -54,6 +58,9 @@ DEFAULT_TRACE = 10_000
 
 ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
+
+ADDED_SECONDS = 2.0
+"""How long the start waits for the services that were added over the API."""
 
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
@@ -72,6 +79,8 @@ MIGRATIONS: tuple[Migrations, ...] = (
     tiers.MIGRATIONS,
     ALERT_TABLES,
     schedule_times.MIGRATIONS,
+    feeds.MIGRATIONS,
+    reports.MIGRATIONS,
 )
 """The tables of every domain."""
 
@@ -215,8 +224,8 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             sending = Cell(True)
-            added_before = added.fitting(settings.services, await added.read_added(store))
-            services = Services((*settings.services, *added_before), bus, store, {"webhooks": sending})
+            added_services = added.fitting(settings.services, await _read_added(store))
+            services = Services((*settings.services, *added_services), bus, store, {"webhooks": sending})
             history = History(store, bus, services.board)
             await _open_webhooks(root, store, bus, sending, random)
             await _open_history(root, history)
@@ -225,7 +234,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
             timetable = Timetable(settings.zone, await load_times(store), clock)
-            await _open_services(root, settings, services, history, keeper, random, timetable)
+            await _open_services(root, settings, services, history, keeper, store, random, timetable)
             life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history)
             life.open.set()
             await life.leave.wait()
@@ -241,6 +250,18 @@ async def _open_webhooks(root: Supervisor, store: Store, bus: Bus, sending: Cell
 async def _open_history(root: Supervisor, history: History) -> None:
     spec = SupervisorSpec("history", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
     await open_history(history, await root.start_supervisor(spec))
+
+
+async def _read_added(store: Store) -> Sequence[ServiceSettings]:
+    """The services that were added over the API; none where the store cannot say: the others must run all the same."""
+    with trio.move_on_after(ADDED_SECONDS):
+        try:
+            return await added.read_added(store)
+        except StoreError as error:
+            log.error("services.added_not_read error=%s next=run_without_them", error)
+            return ()
+    log.error("services.added_not_read error=no_answer_in_time seconds=%g next=run_without_them", ADDED_SECONDS)
+    return ()
 
 
 async def _open_alerts(
@@ -284,6 +305,7 @@ async def _open_services(
     services: Services,
     history: History,
     keeper: Keeper,
+    store: Store,
     random: Random,
     timetable: Timetable,
 ) -> None:
@@ -293,7 +315,8 @@ async def _open_services(
     intensity = RestartIntensity(crashes, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("services", intensity=intensity, backoff=SERVICES_BACKOFF))
     wanted = await history.wanted()
-    await services.open(domain, keeper, settings.logs_dir, random, wanted, history.remember, timetable)
+    surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
+    await services.open(domain, keeper, settings.logs_dir, random, wanted, history.remember, timetable, surroundings)
 
 
 def _make_directories(logs: Path) -> None:

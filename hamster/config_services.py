@@ -2,13 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
 import attrs
 
 from actors import setting_rules as rules
-from actors.setting_rules import SettingProblem, with_advice
+from actors.setting_rules import SettingProblem, SettingsError, with_advice
 from actors.setting_tables import field_names
 from actors.settings import (
     COMMON,
@@ -24,7 +25,7 @@ from hamster.defaults import contract_services
 
 __all__ = ["COMMON", "ENABLED", "PATHS", "program_exists", "read_service", "read_services"]
 
-PATHS = frozenset({"ca_file", "cwd", "env_files", "paths", "root"})
+PATHS = frozenset({"ca_file", "cwd", "env_files", "file", "paths", "root"})
 """Keys of the kinds whose values are paths, relative to the file's own directory."""
 
 Options = TypeVar("Options", bound=attrs.AttrsInstance)
@@ -47,7 +48,11 @@ def read_services(file: ConfigFile) -> tuple[ServiceSettings, ...]:
         if service is None or not enabled:
             services.pop(id_, None)
         else:
-            services[id_] = _placed(file, service)
+            try:
+                services[id_] = _placed(file, service)
+            except SettingsError as error:  # right as it was written, but not at this place
+                for problem in error.problems:
+                    file.wrong(problem.within(*at))
     if complete:  # who waits for a service that could not be read says nothing
         found = tuple(services.values())
         for problem in (*dependency_problems(found), *instance_problems(found)):
@@ -84,6 +89,9 @@ def _from_file(options: Options, file: ConfigFile) -> Options:
             changes[name] = tuple(str(base / path) for path in cast("tuple[str, ...]", value))
         elif name == "watch" and attrs.has(type(value)):
             changes[name] = _from_file(cast("attrs.AttrsInstance", value), file)
+        elif name == "sources":
+            sources = cast("Mapping[str, attrs.AttrsInstance]", value)
+            changes[name] = {source: _from_file(inner, file) for source, inner in sources.items()}
     return attrs.evolve(options, **changes) if changes else options
 
 

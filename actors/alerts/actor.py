@@ -24,10 +24,20 @@ from actors.alerts.messages import (
 )
 from actors.alerts.notices import notice_of
 from actors.alerts.sentences import Sentences
-from actors.alerts.sources import ACTORS, STORE, Told, alerts_of, of_service, outdated, store_broken, store_failed
+from actors.alerts.sources import (
+    ACTORS,
+    SERVICES,
+    STORE,
+    Told,
+    alerts_of,
+    of_service,
+    outdated,
+    store_broken,
+    store_failed,
+)
 from actors.alerts.tables import AlertPage, Kept
 from actors.runtime import Actor, ActorFailed, ActorStarted, Bus, Cell, Lagged, Message, Ref, Subscription
-from actors.services.messages import Board, ServiceChanged
+from actors.services.messages import Board, ServiceChanged, State
 from actors.settings import AlertSettings, Level, MaintenanceWindow, ServiceSettings
 from actors.store import Store, StoreError, StoreFailed, StoreRecovered, Transaction
 from actors.webhooks.messages import Notice, NoticeError, NoticesAdded, put_notice
@@ -54,6 +64,8 @@ class AlertsRecord:
     board: Cell[AlertBoard]
     events: Subscription[Events]
     """From before any other part starts: what comes while the actor is down waits here."""
+    first_number: int
+    """What has a lower number was raised before our start."""
     next_window: int = 1
     begun: bool = False
     holding: bool = False
@@ -114,7 +126,7 @@ def new_record(
         ActorStarted,
         capacity=EVENTS,
     )
-    return AlertsRecord(book, Cell(_board(book)), events, window)
+    return AlertsRecord(book, Cell(_board(book)), events, book.next_number, window)
 
 
 @attrs.frozen
@@ -235,6 +247,8 @@ class AlertsActor(Actor):
             case _:
                 for found in alerts_of(event):
                     self._take(found)
+                if isinstance(event, ServiceChanged):
+                    self._end_inherited(event)
 
     def _begin(self) -> None:
         """Take what is known at our start, and end what ended with us.
@@ -251,6 +265,12 @@ class AlertsActor(Actor):
             self._take(AlertCleared(source=STORE, key="broken", detail="it was sound at the start"))
         for key in self._record.active(ACTORS):
             self._take(AlertCleared(source=ACTORS, key=key, detail="WatchHamster was started again"))
+
+    def _end_inherited(self, event: ServiceChanged) -> None:
+        """A service runs again under us: that its log was lost before is over; were it so still, it is said anew."""
+        alert = self._book.active.get((SERVICES, f"log_lost/{event.new.id}"))
+        if event.new.state is State.RUNNING and alert is not None and alert.number < self._record.first_number:
+            self._take(AlertCleared(source=alert.source, key=alert.key, detail="it was started again"))
 
     def _look_at_services(self) -> None:
         for view in self._services.value.values():

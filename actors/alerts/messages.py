@@ -30,8 +30,8 @@ class AlertRaised:
     source: str
     """The part that found it: `metrics`, `services`, `store`, `logs`, `news`, ..."""
     key: str
-    """What is wrong, and after a slash with what: `fatal/web`, `late/kospi-close`; unique within its source. Silences
-    and maintenance windows name rules by the part before the slash."""
+    """What is wrong, and after a slash with what: `service_fatal/web`, `news_late/kospi-close`; unique within its
+    source. Silences and maintenance windows name rules by the part before the slash."""
     level: Level
     code: str
     """Which sentence people read, see `hamster.http.alert_texts`: `service_fatal`, `monitor_down`, `news_late`,

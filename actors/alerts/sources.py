@@ -33,40 +33,31 @@ def alerts_of(event: Told) -> list[AlertRaised | AlertCleared]:
 
 
 def of_service(view: ServiceView) -> list[AlertRaised | AlertCleared]:
-    """What the state of a service means for alerts."""
+    """What the state of a service means for alerts.
+
+    Services raise and clear what they find themselves. What they raised before our own restart they know nothing of any
+    more: its end is seen here.
+    """
     found: list[AlertRaised | AlertCleared] = []
-    why = view.last_failure.detail if view.last_failure is not None else ""
-    name = view.settings.name
-    if view.state is State.FATAL:
+    rests = view.state is State.EXITED or _rests(view)
+    state = f"{view.id} is {view.state.value}"
+    if view.state is State.RUNNING or rests:  # starting again is no end of it yet
+        found.append(AlertCleared(source=SERVICES, key=f"service_fatal/{view.id}", detail=state))
+    if rests or (view.state is State.RUNNING and _is_well(view)):
+        key = f"{'service_unhealthy' if view.settings.kind == 'process' else 'monitor_down'}/{view.id}"
+        found.append(AlertCleared(source=SERVICES, key=key, detail=f"{view.id} is {view.health.value}"))
+    if view.settings.kind == "process" and view.health is Health.UNHEALTHY and view.state is State.RUNNING:
         found.append(
             AlertRaised(
                 source=SERVICES,
-                key=f"fatal/{view.id}",
-                level="critical",
-                code="service_fatal",
-                detail=why,
-                values={"service": view.id, "name": name, "error": why},
+                key=f"service_unhealthy/{view.id}",
+                level="warning",
+                code="service_unhealthy",
+                detail=f"{view.id} runs and does not work",  # the same at every look: what a probe says may vary
+                values={"name": view.settings.name, "error": view.health_detail},
                 service_id=view.id,
             )
         )
-    elif view.state in (State.RUNNING, State.EXITED) or _rests(view):  # starting again is no end of it yet
-        found.append(AlertCleared(source=SERVICES, key=f"fatal/{view.id}", detail=f"it is {view.state.value}"))
-    key = f"{'unhealthy' if view.settings.kind == 'process' else 'down'}/{view.id}"
-    if view.health is Health.UNHEALTHY and view.state is State.RUNNING:
-        detail = view.health_detail or why
-        found.append(
-            AlertRaised(
-                source=SERVICES,
-                key=key,
-                level="warning" if view.settings.kind == "process" else "critical",
-                code="service_unhealthy" if view.settings.kind == "process" else "monitor_down",
-                detail=_steady(view),
-                values={"service": view.id, "name": name, "error": detail},
-                service_id=view.id,
-            )
-        )
-    elif view.state is State.EXITED or _rests(view) or (view.state is State.RUNNING and _is_well(view)):
-        found.append(AlertCleared(source=SERVICES, key=key, detail=f"it is {view.health.value}"))
     return found
 
 
@@ -128,8 +119,3 @@ def _is_well(view: ServiceView) -> bool:
     """Whether it is seen to be well, or nobody looks at it any more."""
     options = view.settings.process
     return view.health is Health.HEALTHY or (options is not None and options.ready is None and options.alive is None)
-
-
-def _steady(view: ServiceView) -> str:
-    """Why it is not well, the same at each look: what the first one said."""
-    return view.last_failure.detail if view.last_failure is not None else "it is not well"

@@ -34,6 +34,9 @@ from actors.services.messages import (
     StopService,
     Wanted,
 )
+from actors.services.monitors import Surroundings
+from actors.services.monitors.feed.messages import NewsBoard
+from actors.services.monitors.feed.monitor import FeedRecord
 from actors.services.rolling import NAME as ROLLING
 from actors.services.rolling import Roll, Rolling, RollingQuestions, RollingRestarts, Rollings
 from actors.services.roster import Premises, Roster
@@ -189,6 +192,16 @@ class Services:
         """The board once *condition* holds for it; waits as long as its caller lets it."""
         return await self._roster.writer.wait_until(condition)
 
+    def news(self, service_id: str) -> Cell[NewsBoard] | None:
+        """What is known of the sources of a feed, to look at and to follow; None for what is no feed.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+        """
+        self.view(service_id)
+        record = self._roster.monitor(service_id)
+        return record.memory.board if isinstance(record, FeedRecord) else None
+
     # -- rolling restarts
 
     @property
@@ -331,14 +344,19 @@ class Services:
         wanted: Mapping[str, Wanted] | None = None,
         remember: Remember | None = None,
         timetable: Timetable | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         """Start an actor for every service under *supervisor*, and those services that are *wanted*.
 
         Of those that *wanted* says nothing of, the ones that start by themselves. What is commanded from now on is
-        given to *remember* before the command is answered.
+        given to *remember* before the command is answered. Without *surroundings* monitors have no store, which some
+        kinds need.
         """
         self._remember = remember
-        await self._roster.open(Premises(supervisor, keeper, logs_dir, random, timetable or Timetable()), wanted or {})
+        premises = Premises(
+            supervisor, keeper, logs_dir, random, timetable or Timetable(), surroundings or Surroundings(random)
+        )
+        await self._roster.open(premises, wanted or {})
 
     async def shut_down(self) -> None:
         """Stop all services, each after those that depend on it and otherwise at the same time.

@@ -68,6 +68,8 @@ class Premises:
     random: Random
     timetable: Timetable
     """What the schedules of jobs are made with."""
+    surroundings: Surroundings
+    """What monitors are given."""
 
 
 class Roster:
@@ -235,6 +237,10 @@ class Roster:
         self.writer.unfollow(service_id)
         self.writer.arrange([view for view in self.writer.cell.value.values() if view.id != service_id])
 
+    def monitor(self, service_id: str) -> MonitorRecord | None:
+        """What is remembered of a monitor; None for what is none."""
+        return self._monitors.get(service_id)
+
     async def _start_actor(self, premises: Premises, settings: ServiceSettings) -> None:
         self.refs[settings.id] = await premises.supervisor.start(
             ChildSpec(settings.id, self._factory(settings, premises))
@@ -254,7 +260,7 @@ class Roster:
             return lambda: PartService(settings, self.writer, switch)
         if settings.kind in MONITORS:
             monitor = self._monitors[settings.id] = new_monitor(settings, self.writer, self._bus, premises.logs_dir)
-            return actor_of(monitor, Surroundings(premises.random))
+            return actor_of(monitor, premises.surroundings)
         if record is None:
             return lambda: IdleService(settings, self.writer)
         keeper, logs_dir, random, timetable = premises.keeper, premises.logs_dir, premises.random, premises.timetable

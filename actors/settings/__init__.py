@@ -14,24 +14,24 @@ from actors.settings.alerts import (
     Level,
     MaintenanceWindow,
 )
+from actors.settings.checks import CheckOptions
+from actors.settings.feed import PRESETS, FeedOptions, JsonPaths, SourceOptions
+from actors.settings.files import CleanupOptions, FilesCheck, FilesOptions
 from actors.settings.instances import expanded, instance_count, instance_ids, instance_problems, is_group
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
     MONITORS,
-    CheckOptions,
     ExecOptions,
-    FeedOptions,
-    FilesOptions,
     HttpOptions,
     JsonCheck,
     MonitorOptions,
     PartOptions,
-    ReportOptions,
     TcpOptions,
 )
 from actors.settings.probes import AliveOptions, ProbeOptions, ReadyOptions
 from actors.settings.process import FileWatchOptions, ProcessOptions, Restart, ScheduleOptions
+from actors.settings.report import ReportOptions
 from actors.settings.service import (
     Condition,
     LogOptions,
@@ -53,19 +53,23 @@ __all__ = [
     "LOGS",
     "MONITORS",
     "OWN_LOG",
+    "PRESETS",
     "WEBHOOK_TYPES",
     "AlertRule",
     "AlertSettings",
     "AliveOptions",
     "CheckOptions",
+    "CleanupOptions",
     "Condition",
     "ExecOptions",
     "FeedOptions",
     "Figure",
     "FileWatchOptions",
+    "FilesCheck",
     "FilesOptions",
     "HttpOptions",
     "JsonCheck",
+    "JsonPaths",
     "Kind",
     "Level",
     "LogOptions",
@@ -85,6 +89,7 @@ __all__ = [
     "ServiceSettings",
     "SettingProblem",
     "SettingsError",
+    "SourceOptions",
     "SystemSettings",
     "TcpOptions",
     "dependency_problems",

@@ -1,5 +1,6 @@
 """What a setting is turned into from the ways it may be written in."""
 
+import datetime as dt
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -50,3 +51,17 @@ def byte_count(size: int | str | None) -> int | None:
         return size
     found = re.fullmatch(r"([0-9]+) ?([KMGT]?)(?:i?B)?", size)
     return int(found[1]) * UNITS[found[2]] if found else size  # type: ignore[return-value]  # the rule refuses it
+
+
+def clock_time(value: dt.time | str | None) -> dt.time | None:
+    """*value* as a time of day; text is hours and minutes, perhaps seconds, as "15:40"."""
+    if not isinstance(value, str) or rules.clock_time(value):
+        return value  # type: ignore[return-value]  # text that is none: the rule refuses it
+    return dt.time.fromisoformat(value)
+
+
+def clock_times(values: Iterable[dt.time | str]) -> tuple[dt.time, ...]:
+    """Each of *values* as a time of day."""
+    items = as_tuple(values)
+    # Text is left to the rule, as in `as_tuple`; so is what is no time.
+    return items if isinstance(items, str) else tuple(map(clock_time, items))  # type: ignore[return-value]

@@ -9,21 +9,14 @@ from actors import setting_rules as rules
 from actors.json_paths import json_path
 from actors.setting_rules import RULE, SettingProblem
 from actors.setting_tables import list_of_tables
+from actors.settings.checks import CheckOptions
 from actors.settings.conversions import as_tuple, byte_number, copied, optional_words
+from actors.settings.feed import FeedOptions
+from actors.settings.files import FilesOptions
+from actors.settings.report import ReportOptions
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-LEAST_FLAPS = 3  # down, up, down: fewer changes are an outage
 BODY_MOST = 64 * 1024 * 1024  # bytes of a body that are held at a time
-
-
-def flap_count(value: object) -> list[SettingProblem]:
-    """0 for never, or as many changes as are more than one outage."""
-    if value == 0 and isinstance(value, int) and not isinstance(value, bool):
-        return []
-    return [
-        attrs.evolve(p, expected=f"0 for never, or a whole number of {LEAST_FLAPS} to 1000")
-        for p in rules.count(LEAST_FLAPS, 1000)(value)
-    ]
 
 
 def body_size(value: object) -> list[SettingProblem]:
@@ -49,24 +42,6 @@ def plain_value(value: object) -> list[SettingProblem]:
     if isinstance(value, str | int | float):
         return []
     return [SettingProblem((), value, "a text, a number, true or false")]
-
-
-@attrs.frozen(kw_only=True)
-class CheckOptions:
-    """How often something is looked at, and when it is said to be down or up.
-
-    Every `interval` seconds, while it is not known to be well every `retry_interval`; each look takes at most
-    `timeout`. `failures` in a row are needed to be down, `successes` to be up. `flap_changes` between the two
-    within `flap_window` seconds are told as flapping, once, and then nothing until it has settled.
-    """
-
-    interval: float = attrs.field(default=60.0, metadata={RULE: rules.seconds(0.05, 86_400)})
-    retry_interval: float = attrs.field(default=10.0, metadata={RULE: rules.seconds(0.05, 86_400)})
-    timeout: float = attrs.field(default=10.0, metadata={RULE: rules.seconds(0.05, 3600)})
-    failures: int = attrs.field(default=3, metadata={RULE: rules.count(1, 1000)})
-    successes: int = attrs.field(default=2, metadata={RULE: rules.count(1, 1000)})
-    flap_changes: int = attrs.field(default=6, metadata={RULE: flap_count})
-    flap_window: float = attrs.field(default=1800.0, metadata={RULE: rules.seconds(1, 604_800)})
 
 
 @attrs.frozen(kw_only=True)
@@ -177,36 +152,6 @@ def searched(present: str | None, absent: str | None, *, regex: bool) -> list[Se
         return []
     found = [p.within("text") for p in rules.optional(rules.expression)(present)]
     return found + [p.within("text_absent") for p in rules.optional(rules.expression)(absent)]
-
-
-@attrs.frozen(kw_only=True)
-class FeedOptions:
-    """News feeds."""
-
-    url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.some_text)})
-
-    def __attrs_post_init__(self) -> None:
-        rules.require(self)
-
-
-@attrs.frozen(kw_only=True)
-class FilesOptions(CheckOptions):
-    """A directory of files that something else writes."""
-
-    root: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.some_text)})
-
-    def __attrs_post_init__(self) -> None:
-        rules.require(self)
-
-
-@attrs.frozen(kw_only=True)
-class ReportOptions:
-    """The periodic status message."""
-
-    webhook_url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.http_address)})
-
-    def __attrs_post_init__(self) -> None:
-        rules.require(self)
 
 
 @attrs.frozen(kw_only=True)

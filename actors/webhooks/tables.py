@@ -61,5 +61,30 @@ SELECT id, name, description, 'discord', template, 1.0 * strftime('%s', 'now'), 
 );
 """
 
-MIGRATIONS = Migrations("webhooks", (_OUTBOX,))
+# Who has made a template of one of these names keeps it.
+_REPORTS = """
+INSERT OR IGNORE INTO webhook_templates
+SELECT id, name, description, 'discord', template, 1.0 * strftime('%s', 'now'), 1.0 * strftime('%s', 'now') FROM (
+    SELECT
+        'posco_news_digest' AS id, 'POSCO 뉴스 모음' AS name, '한꺼번에 들어온 뉴스 요약 템플릿' AS description,
+        '🏢 **POSCO 뉴스 {count}건 추가 업데이트**
+
+📰 **제목**: {title}
+🔗 **링크**: {url}
+🕒 **시간**: {timestamp}' AS template
+    UNION ALL SELECT
+        'system_status_report', '시스템 상태 보고', '정기 시스템 상태 보고 템플릿',
+        '📊 **시스템 상태 보고** ({since} ~ {timestamp})
+
+✅ **실행 중**: {services_running}/{services_total}
+🚨 **이상 서비스**: {services_down} ({down})
+🔁 **재시작**: {restarts}회, **실패**: {failures}회 ({failed}), **복구**: {recoveries}회
+🔔 **알림**: {alerts}건 발생, {alerts_over}건 해제
+🖥️ **CPU**: {cpu}
+🧠 **메모리**: {memory}
+💾 **디스크**: {disk}'
+);
+"""
+
+MIGRATIONS = Migrations("webhooks", (_OUTBOX, _REPORTS))
 """Instants are seconds since 1970 (UTC)."""

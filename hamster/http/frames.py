@@ -11,11 +11,13 @@ import msgspec
 from actors.alerts.messages import AlertChanged
 from actors.metrics.messages import Readings, SampleTaken
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured, ServiceView
+from actors.services.monitors.feed.messages import NewsEvent, NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
 from hamster.http import texts_ko
 from hamster.http.alert_models import alert_frame
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
+from hamster.http.news_frames import news_data
 from hamster.http.rolling_alert import rolling_alert
 from hamster.http.service_models import service_model, status_of
 from hamster.http.times import Stamp
@@ -37,7 +39,7 @@ DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
 
 ALERT_LEVELS = ("info", "warning", "critical")
 
-Event = ServiceChanged | ServiceEvent | ServicesConfigured | RollingEnded | SampleTaken | AlertChanged
+Event = ServiceChanged | ServiceEvent | ServicesConfigured | RollingEnded | SampleTaken | AlertChanged | NewsEvent
 
 
 @attrs.frozen
@@ -99,6 +101,8 @@ class FrameMaker:
             case AlertChanged():
                 if event.told:
                     yield self._alert(event)
+            case NewsPublished() | NewsSummed() | SourceChanged():
+                yield self.frame("news_update", news_data(event, self._stamp), service_id=_feed_of(event))
             case _:
                 assert_never(event)
 
@@ -161,3 +165,7 @@ class FrameMaker:
 
 def _shown(view: ServiceView) -> tuple[object, ...]:
     return (view.state, view.pid, view.restarts, view.health)
+
+
+def _feed_of(event: NewsEvent) -> str:
+    return event.new.service_id if isinstance(event, SourceChanged) else event.service_id

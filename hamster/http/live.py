@@ -10,6 +10,7 @@ from actors.alerts.messages import AlertChanged
 from actors.metrics.messages import SampleTaken
 from actors.runtime import Lagged, Subscription
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
+from actors.services.monitors.feed.messages import NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
 
@@ -19,6 +20,18 @@ CLIENT_FRAMES = 1_000
 """How far a client may be behind: minutes of a calm system, seconds of a stormy one, about 300 KB."""
 HUB_EVENTS = 10_000
 """How far the hub itself may be behind the bus: it only encodes, so this is never reached but in a stall."""
+SHOWN: tuple[type[Event], ...] = (
+    ServiceChanged,
+    ServiceEvent,
+    ServicesConfigured,
+    RollingEnded,
+    SampleTaken,
+    AlertChanged,
+    NewsPublished,
+    NewsSummed,
+    SourceChanged,
+)
+"""What becomes frames."""
 SETTLE_SECONDS = 0.5
 """How long the last frames may take to their clients before the sockets are closed; milliseconds, if they read."""
 
@@ -73,15 +86,7 @@ class Hub:
         self.maker = maker
         self._clients: dict[str, Client] = {}
         self._number = 0
-        self._events = system.bus.subscribe(
-            ServiceChanged,
-            ServiceEvent,
-            ServicesConfigured,
-            RollingEnded,
-            SampleTaken,
-            AlertChanged,
-            capacity=HUB_EVENTS,
-        )
+        self._events = system.bus.subscribe(*SHOWN, capacity=HUB_EVENTS)
 
     @property
     def clients(self) -> Mapping[str, Client]:

@@ -12,8 +12,11 @@ from actors.settings import (
     AlertRule,
     AlertSettings,
     AliveOptions,
+    CleanupOptions,
+    FilesCheck,
     FileWatchOptions,
     JsonCheck,
+    JsonPaths,
     LogOptions,
     MaintenanceWindow,
     MetricsSettings,
@@ -21,6 +24,7 @@ from actors.settings import (
     ReadyOptions,
     ScheduleOptions,
     ServiceSettings,
+    SourceOptions,
 )
 from actors.settings.alerts import default_rules
 from hamster.config import SECTIONS, TimeSettings, load_config
@@ -42,6 +46,10 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[services.ID.alive]`": AliveOptions,
     "`[services.ID.schedule]`": ScheduleOptions,
     "`[services.ID.watch]`": FileWatchOptions,
+    "`[services.ID.json]`": JsonPaths,
+    "`[services.ID.sources.NAME]`": SourceOptions,
+    "`[services.ID.checks.NAME]`": FilesCheck,
+    "`[services.ID.cleanup]`": CleanupOptions,
     "`[[services.ID.json]]`": JsonCheck,
     **{f"Kind `{kind}`": cls for kind, cls in MONITORS.items() if attrs.fields(cls)},
 }
@@ -50,6 +58,7 @@ NO_KEYS = {"id", "process", "monitor", "origin", "instance_of", "instance"}
 # Defaults that a factory makes.
 MADE = {
     "name": "the id", "env": "`{}`", "limits": "`{}`", "headers": "`{}`", "depends_on": "`[]`", "log": "its defaults",
+    "sources": "`{}`", "checks": "`{}`",
 }  # fmt: skip
 
 
@@ -82,7 +91,8 @@ def default(field: "attrs.Attribute[object]") -> str:
 @pytest.mark.parametrize("heading", TABLES)
 def test_every_key_is_documented_with_its_default_and_no_key_that_is_none(heading: str) -> None:
     rows = documented(heading)
-    fields = {key_of(f.name): f for f in attrs.fields(TABLES[heading]) if f.name not in NO_KEYS}
+    no_keys = NO_KEYS if TABLES[heading] is not JsonPaths else set[str]()  # whose `id` is a key
+    fields = {key_of(f.name): f for f in attrs.fields(TABLES[heading]) if f.name not in no_keys}
     if TABLES[heading] is ServiceSettings:
         assert set(rows) == {*COMMON, ENABLED}
         assert rows.pop(ENABLED)[2] == "`true`"

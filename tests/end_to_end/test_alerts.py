@@ -17,6 +17,7 @@ from tests.end_to_end.hamsters import Hamster, run, service, serving, until
 
 pytestmark = pytest.mark.slow  # a server of its own
 PATIENCE = 30
+Parse = Callable[[str], Iterable[Metric]]
 
 ALERTS = """
 [metrics]
@@ -80,7 +81,7 @@ def rows(server: Hamster, path: str = "/api/alerts/") -> dict[str, dict[str, obj
 
 @pytest.fixture(scope="module")
 def alerts(server: Hamster) -> dict[str, dict[str, object]]:
-    expected = {"always", "quiet", "fatal/broken"}
+    expected = {"always", "quiet", "service_fatal/broken"}
     until(lambda: expected <= set(rows(server)), "the alerts")
     return rows(server)
 
@@ -90,7 +91,7 @@ def test_what_is_wrong_is_listed_with_its_korean_sentence(alerts: dict[str, dict
     assert (always["state"], always["level"], always["notified"]) == ("firing", "warning", True)
     assert re.fullmatch(r"메모리 [\d.]+", str(always["message"]))
     assert (alerts["quiet"]["notified"], alerts["quiet"]["muted"]) == (False, "maintenance")
-    broken = alerts["fatal/broken"]
+    broken = alerts["service_fatal/broken"]
     assert (broken["service_id"], broken["level"], broken["source"]) == ("broken", "critical", "services")
     assert "재시작하지 않습니다" in str(broken["message"])
 
@@ -160,10 +161,10 @@ def test_maintenance_windows_are_added_and_removed(server: Hamster) -> None:
 
 
 def test_an_alert_that_is_over_is_in_the_history(server: Hamster, alerts: dict[str, dict[str, object]]) -> None:
-    number = alerts["fatal/broken"]["id"]
+    number = alerts["service_fatal/broken"]["id"]
     assert ask(server, "/api/services/broken/stop", "POST").status_code == 200
-    until(lambda: "fatal/broken" not in rows(server), "the end of the alert")
-    until(lambda: rows(server, "/api/alerts/?state=all")["fatal/broken"]["state"] == "resolved", "it is kept")
+    until(lambda: "service_fatal/broken" not in rows(server), "the end of the alert")
+    until(lambda: rows(server, "/api/alerts/?state=all")["service_fatal/broken"]["state"] == "resolved", "it is kept")
     over = got(server, f"/api/alerts/{number}")
     assert over["resolved_at"]
     assert cast("float", over["duration_seconds"]) > 0
@@ -220,9 +221,8 @@ def test_prometheus_reads_everything(server: Hamster, accept: str, content_type:
     answer = httpx.get(f"{server.url}/metrics", headers={"accept": accept}, trust_env=False, timeout=PATIENCE)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith(content_type)
-    # The library's parser of the newer format says nothing of its types.
-    newer: Callable[[str], Iterable[Metric]] = vars(openmetrics)["text_string_to_metric_families"]
-    parse = newer if accept.startswith("application") else parse_text
+    strict = cast("Parse", openmetrics.text_string_to_metric_families)  # pyright: ignore[reportUnknownMemberType] - it has no types there
+    parse: Parse = strict if accept.startswith("application") else parse_text
     samples = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in parse(answer.text)

@@ -8,8 +8,11 @@ from actors.runtime import ActorError, ActorState, Bus, Ref
 from actors.services.messages import Health, ServiceCommands, ShutDown, State
 from actors.services.monitors.base import MonitorService, Surroundings
 from actors.services.monitors.checks import ExecMonitor, HttpMonitor, TcpMonitor
+from actors.services.monitors.feed.monitor import FeedMonitor
+from actors.services.monitors.files.monitor import FilesMonitor
 from actors.services.monitors.journal import Journal
 from actors.services.monitors.record import MonitorRecord
+from actors.services.monitors.report.monitor import ReportMonitor
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -18,7 +21,14 @@ log = logging.getLogger("actors.services")
 SHUT_DOWN_ANSWER = 1.0
 """Seconds that a monitor's actor has to take the shutdown: its looks are in tasks beside it."""
 
-MONITORS: Mapping[str, type[MonitorService]] = {"http": HttpMonitor, "tcp": TcpMonitor, "exec": ExecMonitor}
+MONITORS: Mapping[str, type[MonitorService]] = {
+    "http": HttpMonitor,
+    "tcp": TcpMonitor,
+    "exec": ExecMonitor,
+    "feed": FeedMonitor,
+    "files": FilesMonitor,
+    "report": ReportMonitor,
+}
 """The actor of each kind of monitor."""
 
 
@@ -33,7 +43,7 @@ def can_start(settings: ServiceSettings) -> bool:
 def new_monitor(settings: ServiceSettings, board: BoardWriter, bus: Bus, logs_dir: Path) -> MonitorRecord:
     """The record of a monitor that was never started."""
     journal = Journal(logs_dir / f"{settings.id}.log", settings.log, f"monitor.{settings.kind}")
-    return MonitorRecord(settings, board, bus, journal)
+    return MONITORS[settings.kind].RECORD(settings, board, bus, journal)
 
 
 def actor_of(record: MonitorRecord, surroundings: Surroundings) -> Callable[[], MonitorService]:

@@ -3,7 +3,7 @@
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from random import Random
 from typing import ClassVar, TypeVar
 
@@ -50,6 +50,10 @@ class Surroundings:
     """For the jitter of first looks."""
     store: Store | None = None
     """For what must outlive us."""
+    zone: tzinfo = UTC
+    """Of calendars and times of day whose settings name none."""
+    ours: tuple[str, ...] = ()
+    """Directories of WatchHamster's, which no monitor cleans up."""
 
 
 @attrs.frozen
@@ -70,6 +74,9 @@ class MonitorService(Actor):
 
     KEY: ClassVar[str] = ""
     """The key of its options without which there is nothing to look at."""
+
+    RECORD: ClassVar[type[MonitorRecord]] = MonitorRecord
+    """What is remembered of it beside the actor."""
 
     def __init__(self, record: MonitorRecord, surroundings: Surroundings) -> None:
         self.record = record

@@ -1,0 +1,1 @@
+"""News out of feeds: what is new, told once, and what is late."""
