@@ -26,6 +26,8 @@ ALIVE_SECONDS = 30.0
 TRIM_SECONDS = 3600.0
 TRIM_EVENTS = 2_000
 """After so many it is trimmed, too: what comes fast does not wait for the hour."""
+WANTED_SECONDS = 2.0
+"""How long our start waits to hear what was wanted."""
 COMMAND_SECONDS = 1.0
 """How long the answer to a command waits for the command to be safe on the disk."""
 
@@ -84,11 +86,19 @@ class History:
         return shares(found, now, self._life)
 
     async def wanted(self) -> Mapping[str, Wanted]:
-        """What was last commanded of each service, in this life or an earlier one; none where the store fails."""
-        try:
-            found = await self._store.read(rows.wanted)
-        except StoreError as error:
-            log.error("services.wanted_unknown error=%s next=autostart", error)
+        """What was last commanded of each service, in this life or an earlier one.
+
+        None where the store fails or does not answer within `WANTED_SECONDS`: services must run without it.
+        """
+        found: Mapping[str, str] | None = None
+        why: object = f"no answer within {WANTED_SECONDS:g} s"
+        with trio.move_on_after(WANTED_SECONDS):
+            try:
+                found = await self._store.read(rows.wanted)
+            except StoreError as error:
+                why = error
+        if found is None:
+            log.error("services.wanted_unknown error=%s next=autostart", why)
             return {}
         self._kept = {service: Wanted(value) for service, value in found.items()}
         return dict(self._kept)

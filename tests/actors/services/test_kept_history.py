@@ -270,6 +270,17 @@ async def test_a_store_that_fails_makes_no_command_fail(yard: Yard, monkeypatch:
             await system.services.wait_for("a", State.RUNNING)
 
 
+async def test_a_store_that_cannot_be_read_leaves_it_to_autostart(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: sqlite3.Connection) -> Mapping[str, str]:
+        raise StoreUnavailable(Path("db"), "broken by the test")
+
+    monkeypatch.setattr(history_rows, "wanted", broken)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(yard.service("a", autostart=True), yard.service("b"))) as system:
+            await system.services.wait_for("a", State.RUNNING)
+            assert system.services.view("b").wanted is Wanted.DOWN
+
+
 async def test_a_store_that_hangs_holds_a_command_up_for_a_moment_only(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
