@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from actors.settings import SystemSettings
+from hamster.cli.demo import free_port
 from hamster.defaults import contract_services
 from hamster.demo.services import demo_services, programs
 from tests.hamster.demo.running import running
@@ -32,7 +33,7 @@ def test_flaky_cannot_reach_its_fatal_limit_by_its_own_bad_luck() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [-2, -1])
 async def test_each_command_runs_as_it_stands(index: int, tmp_path: Path) -> None:
-    process = programs(0, tmp_path / "reports", sys.executable)[index].process
+    process = programs(free_port(), tmp_path / "reports", sys.executable)[index].process
     assert process is not None
     python, flag, module, *arguments = process.command
     assert (python, flag) == (sys.executable, "-m")
