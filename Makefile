@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run-$(shell cksum < locks/run.txt | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cksum < locks/dev.txt | cut -d' ' -f1)
 BENCH := $(VENV)/.bench-$(shell cksum < locks/bench.txt | cut -d' ' -f1)
+# The tests start our programs by the hundred: without compiled files each would compile all of itself anew.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 help:

@@ -1,28 +1,30 @@
 """Paths into JSON documents (RFC 9535), for whoever looks at what others have written."""
 
-from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
+from typing import TYPE_CHECKING
 
 from actors.setting_rules import SettingProblem
+
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
 
 SEARCHES = ("match", "search")
 """Functions of RFC 9535 that are left out: a document could keep a regular expression busy for ever."""
 
 
-class _Environment(JSONPathEnvironment):
-    def setup_function_extensions(self) -> None:
-        super().setup_function_extensions()
-        for name in SEARCHES:
-            del self.function_extensions[name]
-
-
-def compiled(path: str) -> JSONPath:
+def compiled(path: str) -> "JSONPath":
     """*path* ready to be followed.
 
     Raises:
         ValueError: It is no path of RFC 9535, or one with a regular expression.
     """
+    # Here: the library takes a tenth of a second to import, and most configurations have no path.
+    from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
+
+    environment = JSONPathEnvironment(strict=True)
+    for name in SEARCHES:
+        del environment.function_extensions[name]
     try:
-        found = _Environment(strict=True).compile(path)
+        found = environment.compile(path)
     except JSONPathError as error:
         raise ValueError(str(error).partition("\n")[0]) from error
     if not isinstance(found, JSONPath):

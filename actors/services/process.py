@@ -20,7 +20,7 @@ from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
 from actors.services.reload import effect_of, starts_anew
 from actors.services.reloading import Reloads
 from actors.services.rules import Action, Event, judge, transition, wanted_after
-from actors.services.run_report import LOST, cause_of_end, describe, failure_of, lived
+from actors.services.run_report import cause_of_end, describe, failure_of, is_ours, lived
 from actors.services.schedule import UNDER_WAY
 from actors.services.schedule_times import Timetable
 from actors.services.scheduling import due_command, keep_schedule, next_look
@@ -303,7 +303,7 @@ class ProcessService(Actor):
         if lived(status, record.options.healthy_seconds, now):
             record.attempts = 0
             record.last_chance = False
-        counted = verdict.failure and not ours and (dismissed is not None or status.error not in LOST)
+        counted = verdict.failure and not ours and (dismissed is not None or not is_ours(status))
         event = verdict.event(too_often=counted and (not record.failures.allow(now) or record.last_chance))
         failure = (dismissed or failure_of(status)) if verdict.failure else None
         if failure is not None:

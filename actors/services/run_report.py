@@ -11,6 +11,11 @@ LOST = ("holder lost", "keeper lost")
 """What `RunStatus.error` says of a run that was killed with what watched it: our failure, not the service's."""
 
 
+def is_ours(status: RunStatus) -> bool:
+    """Whether a run ended by what we or the machine failed in, which is not held against the service."""
+    return status.error in LOST or status.machine_failed
+
+
 def lived(status: RunStatus, seconds: float, now: float) -> bool:
     """Whether a run was executed and has been alive for *seconds*, or was when it ended. *now* is Trio's clock."""
     if status.started_at is None:

@@ -17,7 +17,6 @@ from hamster.cli.common import FAILED, data_dir_option
 from hamster.cli.running import Running, hold_sigterm, run_until_told
 from hamster.cli.tables import Row, table
 from hamster.config import HamsterConfig
-from hamster.defaults import contract_services
 from hamster.demo.services import demo_services
 from hamster.server_settings import PORT, ServerSettings
 
@@ -38,7 +37,7 @@ def demo(data_dir: Path | None, port: int | None, once: bool) -> None:
     with directory(data_dir) as path:
         config = HamsterConfig(
             server=ServerSettings(port=free_port_unless_given(port)),
-            services=(*contract_services(), *demo_services(newsroom_port=free_port())),
+            services=demo_services(newsroom_port=free_port(), directory=path.absolute() / "reports"),
         )
         run_until_told(config, path.absolute(), print_once if once else narrate)
 
@@ -126,13 +125,16 @@ def introduction(url: str, data_dir: Path) -> list[str]:
     return [
         "",
         f"WatchHamster runs at {url} and keeps its data in {data_dir}.",
-        "It supervises a news site (newsroom) and a program that crashes now and then (flaky).",
+        "It supervises a news site (newsroom) and a program that crashes now and then (flaky), and watches the site's",
+        "feed (posco_news), its pages (github_pages) and its reports on the disk (cache_monitor).",
         "In another terminal:",
         "",
         f"  curl {url}/api/services/                        every service, as the desktop app sees it",
         f"  {hamster} status --url {url}          the same, as a table",
         f"  {hamster} watch --url {url}           what happens, over the WebSocket",
         f"  {hamster} restart newsroom --url {url}",
+        f"  {hamster} events newsroom --url {url}          what happened to it, and why",
+        f"  {hamster} alerts --url {url}          what is wrong at the moment",
         "  kill -9 PID                                     kill one of the processes, and see it come back",
         "",
         "Ctrl-C ends it; nothing is left behind.",

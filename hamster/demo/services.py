@@ -1,19 +1,66 @@
-"""The demo's programs as services."""
+"""The demo: two programs, and the contract's services watching what they do."""
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
-from actors.settings import ProcessOptions, ServiceSettings
+import attrs
+
+from actors.settings import (
+    FeedOptions,
+    FilesCheck,
+    FilesOptions,
+    HttpOptions,
+    MonitorOptions,
+    ProcessOptions,
+    ReadyOptions,
+    ReportOptions,
+    ServiceSettings,
+)
+from hamster.defaults import contract_services
 
 
-def demo_services(*, newsroom_port: int, python: str = sys.executable) -> tuple[ServiceSettings, ...]:
-    """A news site on *newsroom_port* of 127.0.0.1, and a program that crashes now and then.
+def demo_services(*, newsroom_port: int, directory: Path, python: str = sys.executable) -> tuple[ServiceSettings, ...]:
+    """The contract's services with something real to watch, then the programs that give them that.
 
-    They come beside the contract's services, which stay stopped: those have nothing real to watch here.
+    Args:
+        newsroom_port: Of 127.0.0.1, for the news site.
+        directory: Where the news site writes its reports; made by it.
+        python: What the programs are run by.
     """
+    watching = monitors(f"http://127.0.0.1:{newsroom_port}", directory)
+    contract = (
+        attrs.evolve(service, monitor=watching[service.id], autostart=True) if service.id in watching else service
+        for service in contract_services()
+    )
+    return (*contract, *programs(newsroom_port, directory, python))
+
+
+def monitors(site: str, directory: Path) -> Mapping[str, MonitorOptions]:
+    """What the contract's monitors look at here, often enough for somebody who looks on; by id."""
+    return {
+        "posco_news": FeedOptions(
+            url=f"{site}/feed.xml", interval=5.0, retry_interval=1.0, webhook_url=f"{site}/hooks/news"
+        ),
+        "github_pages": HttpOptions(url=f"{site}/", interval=5.0, retry_interval=1.0, text="뉴스룸"),
+        "cache_monitor": FilesOptions(
+            root=str(directory),
+            interval=5.0,
+            retry_interval=1.0,
+            failures=5,
+            checks={"fresh": FilesCheck(files=("*.json",), max_age=120.0, min_files=1)},
+        ),
+        "message_system": ReportOptions(interval=60.0, webhook_url=f"{site}/hooks/report"),
+    }
+
+
+def programs(newsroom_port: int, directory: Path, python: str) -> tuple[ServiceSettings, ...]:
+    """A news site, and a program that crashes now and then."""
     newsroom = ProcessOptions(
-        command=(python, "-m", "hamster.demo.newsroom", "--port", str(newsroom_port)),
+        command=(python, "-m", "hamster.demo.newsroom", "--port", str(newsroom_port), "--directory", str(directory)),
         start_seconds=0.5,
         stop_grace=2.0,
+        ready=ReadyOptions(http=f"http://127.0.0.1:{newsroom_port}/health", interval=0.1),
     )
     # It lives 4 seconds at least, so a minute has at most 15 failures: it never gives up on an ordinary day.
     flaky = ProcessOptions(

@@ -115,7 +115,9 @@ def test_what_does_not_work_is_said_and_what_works_is_done(server: Hamster) -> N
     ended = run("start", "posco_news", "web_a", data_dir=server.data_dir)
     assert ended.returncode == 1
     assert ended.stdout == "서비스 'web_a'은(는) 이미 실행 중입니다\n"
-    assert ended.stderr == "hamster: 서비스 'posco_news'은(는) 이 버전에서 실행할 수 없는 종류입니다: feed (409)\n"
+    assert ended.stderr == (
+        "hamster: 서비스 'posco_news'에 감시할 대상이 없습니다. 설정에서 url을(를) 지정해 주세요 (409)\n"
+    )
 
 
 def test_a_start_that_fails_says_where_it_stands(server: Hamster) -> None:
