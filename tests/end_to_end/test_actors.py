@@ -25,8 +25,11 @@ def test_the_tree_has_every_actor_with_its_figures(demo: Hamster) -> None:
     by_path = {node.path: node for node in nodes(tree)}
     services = httpx.get(f"{demo.url}/api/services/", trust_env=False, timeout=PATIENCE).json()
     expected = {"system", "system/metrics", "system/metrics/sampler", "system/services"}
-    expected |= {"system/alerts", "system/alerts/book"}
-    assert set(by_path) == expected | {f"system/services/{one['id']}" for one in services}
+    expected |= {"system/alerts", "system/alerts/book", "system/history", "system/history/recorder"}
+    expected |= {"system/webhooks", "system/webhooks/outbox"}
+    # Each receiver that something was sent to has a sender of its own.
+    senders = {path for path in by_path if path.startswith("system/webhooks/")}
+    assert set(by_path) == expected | senders | {f"system/services/{one['id']}" for one in services}
     sampler = by_path["system/metrics/sampler"]
     assert (sampler.kind, sampler.state) == ("actor", "running")
     assert sampler.statistics is not None

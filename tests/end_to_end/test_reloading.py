@@ -65,6 +65,8 @@ def test_a_service_that_is_added_by_command_outlives_a_restart_until_it_is_remov
         assert elsewhere.returncode == 3
         running.process.kill()
     with serving(tmp_path, UNWATCHED) as running:
+        running.wait_for("extra", status="stopped")  # as it was commanded last
+        assert run("start", "extra", data_dir=running.data_dir).returncode == 0
         runs(running, "extra")
         removed = run("remove", "extra", data_dir=running.data_dir)
         assert (removed.returncode, removed.stdout) == (0, "서비스 'extra'이(가) 삭제되었습니다\n")

@@ -187,6 +187,8 @@ class Model:
             self._touch(expected)
         if command.action == "stop":
             self._touch(expected)
+        elif not expected.up:
+            expected.kept = False  # it gets a process
         expected.up = command.action != "stop"
 
     def _touch(self, expected: Expected) -> None:
