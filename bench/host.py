@@ -8,7 +8,7 @@ import trio
 
 from actors.runtime import Ref
 from actors.services import ServiceCommands, Services, StartService, State, StopService
-from actors.settings import ProcessOptions, ServiceSettings, SystemSettings
+from actors.settings import LogOptions, ProcessOptions, ServiceSettings, SystemSettings
 from actors.system import open_system
 from bench.daemon import Plan, Service, read_plan
 
@@ -29,7 +29,8 @@ def _settings(service: Service, *, autostart: bool) -> ServiceSettings:
         fatal_failures=10_000,
         fatal_window=1.0,
     )
-    return ServiceSettings(id=service.name, process=process, autostart=autostart)
+    whole = LogOptions(max_bytes=None)  # the peers keep all of the output, too
+    return ServiceSettings(id=service.name, process=process, autostart=autostart, log=whole)
 
 
 async def main(plan: Plan) -> None:
