@@ -3,17 +3,14 @@
 import os
 import resource
 import sqlite3
-import sys
-from pathlib import Path
 
 import attrs
 import pytest
 import trio
 
 from actors import ServiceSettings, State, System, open_system
-from actors.services.keeper import link
 from tests.actors.metrics.children import until
-from tests.actors.services.keeper.test_faults import FORKLESS, lowest_free, open_files
+from tests.actors.services.keeper.test_faults import launch_forkless, lowest_free, open_files
 from tests.actors.services.yard import PATIENCE, Yard, seeded
 
 
@@ -34,12 +31,8 @@ async def runs(system: System, service: str) -> int:
 async def test_when_forks_fail_what_runs_runs_on_and_what_starts_is_tried_until_it_can(
     yard: Yard, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    package, fault = str(Path(link.__file__).parent), yard.directory / "fault"
-
-    def command(descriptor: int, open_files: int) -> list[str]:
-        return [sys.executable, "-I", "-S", "-c", FORKLESS, package, str(fault), str(descriptor), str(open_files)]
-
-    monkeypatch.setattr(link, "keeper_command", command)
+    fault = yard.directory / "fault"
+    launch_forkless(monkeypatch, fault)
     settings = yard.settings(yard.service("steady"), late(yard))
     with trio.fail_after(PATIENCE):
         async with open_system(settings, random=seeded()) as system:

@@ -35,6 +35,16 @@ sys.exit(importlib.import_module("forkless.keeper_process").main(sys.argv[3:]))
 """
 
 
+def launch_forkless(monkeypatch: pytest.MonkeyPatch, fault: Path) -> None:
+    """Have keepers launched in which forks fail for whomever the file *fault* names."""
+    package = str(Path(link.__file__).parent)
+
+    def command(descriptor: int, open_files: int) -> list[str]:
+        return [sys.executable, "-I", "-S", "-c", FORKLESS, package, str(fault), str(descriptor), str(open_files)]
+
+    monkeypatch.setattr(link, "keeper_command", command)
+
+
 async def sleeper(keeper: Keeper, workshop: Workshop, name: str = "sleeper") -> Run:
     run = await keeper.start(name, workshop.spec("sleep", "1000"), ignore)
     await run.wait(Phase.RUNNING)
@@ -85,12 +95,8 @@ async def test_without_a_free_descriptor_in_the_keeper_nothing_starts_and_all_ru
 async def test_when_forks_fail_nothing_starts_and_the_command_is_not_blamed(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    package, fault = str(Path(link.__file__).parent), workshop.directory / "fault"
-
-    def command(descriptor: int, open_files: int) -> list[str]:
-        return [sys.executable, "-I", "-S", "-c", FORKLESS, package, str(fault), str(descriptor), str(open_files)]
-
-    monkeypatch.setattr(link, "keeper_command", command)
+    fault = workshop.directory / "fault"
+    launch_forkless(monkeypatch, fault)
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
             run = await sleeper(keeper, workshop)
