@@ -23,9 +23,11 @@ help:
 demo: $(RUN)
 	@exec $(BIN)/hamster demo $(ARGS)
 
-#: make test    every test that needs no other program                          (ARGS="-k name" and so on)
+#: make test    every test that needs no other program                          (ARGS="-k name", WORKERS=4)
+# The tests mostly wait for programs that they started: more workers than cores is right. -n 0 in ARGS is without.
+WORKERS ?= 4
 test: $(DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 #: make check   format, lint, types, and the tests
 check: static test

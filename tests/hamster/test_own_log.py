@@ -122,10 +122,12 @@ def test_a_disk_that_does_not_answer_holds_nobody_up_and_what_is_lost_is_said(tm
     thread.join(10.0)
     os.close(reading)
     written = b"".join(got).decode().splitlines()
-    (said,) = [line for line in written if "log.records_dropped" in line]
-    found = re.search(r" ERROR .*count=(\d+) reason=slow_or_full_disk$", said)
-    assert found is not None
-    assert int(found[1]) + len(written) - 1 == 12_000
+    # More than one line when the writing thread came to take one in between.
+    said = [line for line in written if "log.records_dropped" in line]
+    found = [re.search(r" ERROR .*count=(\d+) reason=slow_or_full_disk$", line) for line in said]
+    lost = sum(int(match[1]) for match in found if match is not None)
+    assert lost > 0
+    assert lost + len(written) - len(said) == 12_000
 
 
 @pytest.mark.slow
