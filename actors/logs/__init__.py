@@ -1,0 +1,1 @@
+"""Following, reading and searching logs."""
