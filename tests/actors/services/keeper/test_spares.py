@@ -10,7 +10,7 @@ import attrs
 import pytest
 import trio
 
-from actors.services.keeper import Phase, Run, open_keeper
+from actors.services.keeper import Keeper, Phase, Run, open_keeper
 from actors.services.keeper import holder as holder_module
 from actors.services.keeper.holder import SPARE_BOUND
 
@@ -21,6 +21,15 @@ async def holder_of(run: Run) -> int:
     status = await run.wait(Phase.RUNNING)
     assert status.pid is not None
     return parent_of(status.pid)
+
+
+async def spare_of(keeper: Keeper, workshop: Workshop) -> int:
+    """A holder whose run is over."""
+    run = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
+    holder = await holder_of(run)
+    run.kill()
+    await run.wait()
+    return holder
 
 
 def descriptors(pid: int) -> int:
@@ -44,10 +53,7 @@ async def test_what_is_started_again_has_the_same_holder(workshop: Workshop) -> 
 async def test_a_holder_that_gets_no_other_run_leaves(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
-            holder = await holder_of(run)
-            run.kill()
-            await run.wait()
+            holder = await spare_of(keeper, workshop)
             ended = trio.current_time()
             await until(lambda: not alive(holder))
             assert SPARE_BOUND / 2 < trio.current_time() - ended < SPARE_BOUND + 5
@@ -78,10 +84,7 @@ async def test_what_one_run_leaves_to_the_next_is_nothing(workshop: Workshop) ->
 async def test_a_holder_that_was_killed_while_it_had_no_run_is_replaced(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
-            holder = await holder_of(run)
-            run.kill()
-            await run.wait()
+            holder = await spare_of(keeper, workshop)
             os.kill(holder, signal.SIGKILL)
             await until(lambda: not keeper.spares)
             assert (await finished(keeper, "one", workshop.shell("exit 3"))).exit_code == 3
@@ -90,10 +93,7 @@ async def test_a_holder_that_was_killed_while_it_had_no_run_is_replaced(workshop
 async def test_a_spare_holder_does_not_outlive_its_keeper(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
-            holder = await holder_of(run)
-            run.kill()
-            await run.wait()
+            holder = await spare_of(keeper, workshop)
             assert keeper.pid is not None
             os.kill(keeper.pid, signal.SIGKILL)
             await until(lambda: not alive(holder))
@@ -104,10 +104,7 @@ async def test_a_spare_holder_does_not_outlive_its_keeper(workshop: Workshop) ->
 async def test_a_spare_holder_is_gone_when_the_block_is_left(workshop: Workshop) -> None:
     with trio.fail_after(PATIENCE):
         async with open_keeper() as keeper:
-            run = await keeper.start("one", workshop.spec("sleep", "1000"), ignore)
-            holder = await holder_of(run)
-            run.kill()
-            await run.wait()
+            holder = await spare_of(keeper, workshop)
     assert not alive(holder)
 
 
