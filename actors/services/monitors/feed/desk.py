@@ -70,6 +70,8 @@ class FeedMemory:
     """By endpoint."""
     told_number: int | None = None
     """Of the last item that the bus was told; None before anything was read."""
+    judged: dict[str, SourceRow] = attrs.field(factory=dict[str, SourceRow])
+    """By source, as it was judged last: that is written behind, so the store may not have it yet."""
 
 
 @attrs.frozen(kw_only=True)
@@ -130,8 +132,7 @@ class Desk:
         """Nobody looks any more: nothing is late."""
         for source, row in self._rows.items():
             if row.late_slot is not None:
-                self._rows[source] = quiet = attrs.evolve(row, late_slot=None)
-                self._surface.store.write_later(_late(self.service, quiet))
+                self._write_behind(attrs.evolve(row, late_slot=None))
                 self._no_more(source, "nobody looks any more")
 
     # -- when
@@ -278,7 +279,7 @@ class Desk:
         store, service = self._surface.store, self.service
         if not self._open:
             self._sources = await trio.to_thread.run_sync(sources_of, self._options, self._surface.zone)
-            self._rows = await store.read(lambda connection: source_rows(connection, service))
+            self._rows = self._as_judged(await store.read(lambda connection: source_rows(connection, service)))
             self._documents = await store.read(lambda connection: document_rows(connection, service))
             if self._memory.told_number is None:  # whoever listens now was not there when those came
                 self._memory.told_number = await store.read(last_number)
@@ -291,6 +292,7 @@ class Desk:
         names = {source.name for source in self._sources}
         for name in [name for name in self._rows if name not in names]:
             row = self._rows.pop(name)
+            self._memory.judged.pop(name, None)
             await self._surface.store.write(_remove(self.service, name))
             if row.late_slot is not None:
                 self._no_more(name, "is not watched any more")
@@ -307,10 +309,7 @@ class Desk:
         store, after = self._surface.store, self._memory.told_number or 0
         rows = await store.read(lambda connection: told_after(connection, self.service, after))
         found = await store.read(lambda connection: source_rows(connection, self.service))
-        # How late each is, we know better: that is written behind.
-        for name, row in found.items():
-            ours = self._rows.get(name, row)
-            self._rows[name] = attrs.evolve(row, late_slot=ours.late_slot, delay=ours.delay)
+        self._rows.update(self._as_judged(found))
         # From here on without a wait: what is told is noted as told. Another visit may have told some meanwhile.
         fresh = [row for row in rows if row.number > (self._memory.told_number or 0)]
         if not fresh:
@@ -319,6 +318,16 @@ class Desk:
         for event in events_of(self.service, fresh):
             self._surface.bus.publish(event)
         self._surface.bus.publish(NoticesAdded())
+
+    def _as_judged(self, rows: dict[str, SourceRow]) -> dict[str, SourceRow]:
+        """*rows* of the store, but how late each is as we know it."""
+        judged = self._memory.judged
+        return {
+            name: attrs.evolve(row, late_slot=judged[name].late_slot, delay=judged[name].delay)
+            if name in judged
+            else row
+            for name, row in rows.items()
+        }
 
     # -- judging
 
@@ -339,15 +348,18 @@ class Desk:
                 )
                 after = self._follow(source, row, verdict)
                 if after != row:
-                    self._rows[source.name] = after
                     changed.append(after)
                 view = viewed(source, view, after, verdict, now=now, down=visits.down)
             elif visits.down:
                 view = attrs.evolve(view, status=Status.ERROR)
             self._show(before, view)
         for after in changed:
-            # Not waited for: what is told again after a crash is told as the same alert.
-            self._surface.store.write_later(_late(self.service, after))
+            self._write_behind(after)
+
+    def _write_behind(self, row: SourceRow) -> None:
+        """Remember how late a source is. Not waited for: what is told again after a crash is told as the same alert."""
+        self._rows[row.source] = self._memory.judged[row.source] = row
+        self._surface.store.write_later(_late(self.service, row))
 
     def _follow(self, source: Source, row: SourceRow, verdict: Verdict) -> SourceRow:
         found = follow(row, verdict, source.expectation)
