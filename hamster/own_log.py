@@ -2,12 +2,14 @@
 
 import logging
 import os
+import re
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TextIO
 
+from actors.masking import mask_secrets
 from actors.runtime import CORRELATION
 from hamster.console import Console
 from hamster.line_writer import LineWriter
@@ -15,17 +17,27 @@ from hamster.line_writer import LineWriter
 FILE_NAME = "watchhamster.log"
 LOGGERS = ("actors", "hamster")
 
+# What a terminal or a reader of lines would take for a command: all control characters but tab and line feed.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 class LineFormatter(logging.Formatter):
     """`2024-01-01T12:00:00.000+09:00 INFO logger [module:line thread] message`, then a traceback if there is one.
 
-    What a request caused has its id behind the thread: `[module:line thread request_id]`.
+    What a request caused has its id behind the thread: `[module:line thread request_id]`. Secrets are masked wherever
+    they stand, in tracebacks, too; and whatever is in a message, no line of it looks like another record.
     """
 
     def __init__(self, zone: tzinfo | None) -> None:
         place = "[%(module)s:%(lineno)d %(threadName)s%(correlation)s]"
         super().__init__(f"%(asctime)s %(levelname)s %(name)s {place} %(message)s", defaults={"correlation": ""})
         self._zone = zone
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as it is written, without its last line end."""
+        text = mask_secrets(super().format(record))
+        first, *rest = _CONTROL.sub(_escaped, text.replace("\r\n", "\n")).split("\n")
+        return "\n".join([first, *(f" {line}" if line[:1].isdigit() else line for line in rest)])
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         """The record's time in our zone."""
@@ -131,3 +143,8 @@ def _dropped(count: int) -> logging.LogRecord:
         (count,),
         None,
     )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"

@@ -157,3 +157,26 @@ with own_log(path, zone=None):
     assert written[-1].endswith("after")
     assert "log.records_dropped" in written[-2]
     assert all(LINE.fullmatch(line) for line in (*written[:-3], *written[-2:]))
+
+
+def test_secrets_are_masked_in_messages_and_tracebacks(tmp_path: Path) -> None:
+    with own_log(tmp_path, zone=None):
+        LOG.warning("request.failed url=%s", "https://discord.com/api/webhooks/42/very-secret-token")
+        try:
+            raise ValueError("Authorization: Bearer very-secret-token")
+        except ValueError:
+            LOG.exception("it.failed")
+    written = (tmp_path / "watchhamster.log").read_text("utf-8")
+    assert "very-secret-token" not in written
+    assert "https://discord.com/api/webhooks/42/***" in written
+    assert "ValueError: Authorization: Bearer ***" in written
+
+
+def test_nothing_in_a_message_can_be_taken_for_another_record_or_a_command_to_a_terminal(tmp_path: Path) -> None:
+    forged = "2026-01-01T00:00:00.000+09:00 ERROR actors.services [process:1 MainThread] forged"
+    with own_log(tmp_path, zone=None):
+        LOG.info("request.path path=%s", f"a\n{forged}\r{forged}\x1b[2J\u2028")
+    written = lines(tmp_path)
+    assert [line for line in written if LINE.fullmatch(line)] == [written[0]]
+    assert written[1].startswith(f" {forged}\\x0d2026")
+    assert written[1].endswith("\\x1b[2J\\u2028")
