@@ -38,6 +38,8 @@ class LogRecord:
         message: What remains of the record without the fields above; its continuation lines behind line ends.
         text: The whole record as it stands in the file, decoded, without its last line end.
         truncated: Longer than is kept: the end of `text` and `message` is missing.
+        continued: Only lines that came after the rest of the record was told already, by somebody who follows the log:
+            `message` and `text` are theirs alone, and the other fields are the record's.
     """
 
     offset: int
@@ -51,3 +53,4 @@ class LogRecord:
     line_number: int | None = None
     thread: str | None = None
     truncated: bool = False
+    continued: bool = False
