@@ -1,5 +1,6 @@
 """Regular expressions that cannot take for ever: RE2's."""
 
+import re
 from collections.abc import Mapping
 
 import re2
@@ -17,6 +18,9 @@ class InvalidExpression(ValueError):
 
 LONGEST = 1000
 """Characters of an expression."""
+
+# What can match a line feed, or matches nothing but a place.
+_ACROSS = re.compile(r"\\[nsDWAzBCpPxQ0-9]|\[\^|\[\[:\^|[\^$\n]|\(\?[a-zA-Z]*s|\x00")
 
 _MEMORY = 32 * 1024 * 1024
 
@@ -42,8 +46,18 @@ class Expression:
             why = error.args[0] if error.args else "it cannot be compiled"
             raise InvalidExpression(text, why.decode() if isinstance(why, bytes) else str(why)) from None
         self.text = text
+        self.caseless = caseless
         self.groups: Mapping[str, int] = dict(self._compiled.groupindex)
         """Numbers of its named groups."""
+
+    @property
+    def stays_within_lines(self) -> bool:
+        """Whether a match surely lies within one line, and does not depend on where its text begins and ends."""
+        return not _ACROSS.search(self.text)
+
+    def places(self, text: bytes) -> list[int]:
+        """Where in *text*, which is UTF-8, it matches, without overlaps."""
+        return [found.start() for found in self._compiled.finditer(text)]
 
     def found_in(self, text: str | bytes) -> bool:
         """Whether it matches anywhere in *text*; bytes are taken as UTF-8."""

@@ -90,6 +90,14 @@ class Subscription(Generic[E]):
             self._reader = None
             trio.lowlevel.reschedule(reader)
 
+    def miss(self, count: int) -> None:
+        """Let the reader know that *count* events were not even pushed; called by the publisher, never waits."""
+        if self._closed or count < 1:
+            return
+        self._behind += count
+        self._missed += count
+        self._wake()
+
     async def receive(self) -> E | Lagged:
         """The next event, waiting for one.
 

@@ -1,5 +1,7 @@
 # What is used of google-re2, which comes without types.
 
+from collections.abc import Iterator
+
 class error(Exception): ...
 
 class Options:
@@ -16,6 +18,7 @@ class Match:
 
 class Regexp:
     groupindex: dict[str, int]
+    def finditer(self, text: str | bytes) -> Iterator[Match]: ...
     def search(self, text: str | bytes) -> Match | None: ...
 
 def compile(pattern: str | bytes, options: Options | None = ...) -> Regexp: ...

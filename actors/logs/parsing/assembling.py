@@ -50,7 +50,8 @@ class Assembler:
     Memory is bounded, however long a line or a record is.
     """
 
-    def __init__(self, parser: Parser, offset: int, arrived: Arrived = _unknown) -> None:
+    def __init__(self, parser: Parser, offset: int, arrived: Arrived = _unknown, *, after_record: bool = False) -> None:
+        """Begin at *offset*: there a record begins, or, with *after_record*, the one before may go on."""
         self._parser = parser
         self._arrived = arrived
         self._line_at = offset
@@ -58,6 +59,8 @@ class Assembler:
         self._beyond = 0  # bytes of the partial line that are left out
         self._open: _Open | None = None
         self._within = Within.NOTHING
+        if after_record:
+            self._open = _Open(offset, Head(message=""), "INFO", None, [], None, 0, offset, told=True)
 
     @property
     def line_at(self) -> int:

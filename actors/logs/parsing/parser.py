@@ -24,6 +24,8 @@ class Parser:
         self._pattern = None if log.pattern is None else Expression(log.pattern)
         self._plain = False
         self.encoding = log.encoding
+        self.zone_name: str | None = getattr(zone, "key", None)
+        """Of the zone, for another process; None: the machine's."""
 
     def learn(self, beginning: bytes) -> None:
         """Look at the first bytes of the file: for a byte order mark, and whether lines have timestamps at all."""

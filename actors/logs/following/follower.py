@@ -1,0 +1,299 @@
+"""Follow one log over all that is done to its file."""
+
+import itertools
+import logging
+import os
+import time
+from contextlib import suppress
+
+import trio
+
+from actors.logs.files.opening import open_log
+from actors.logs.following.state import LogState
+from actors.logs.indexing import Generation
+from actors.logs.indexing.bulk import BULK_BYTES, counted
+from actors.logs.indexing.generation import HEAD_BYTES
+from actors.logs.indexing.generations import FIRST, Seen, look_around, matched, numbered
+from actors.logs.indexing.sidecar import encoded, load, write
+from actors.logs.parsing import Assembler
+from actors.logs.parsing.parser import LEARNT_FROM
+from actors.logs.positions import Position
+from actors.logs.records import LogRecord
+from actors.logs.threads import Threads
+
+log = logging.getLogger("actors.logs")
+
+INLINE_BYTES = 16 * 1024
+"""Up to here bytes are parsed at once, which takes 1.5 ms. More goes to a thread."""
+SLICE_BYTES = 128 * 1024
+LOOK_SECONDS = 10.0
+"""Between two looks when the kernel says nothing."""
+SAVE_SECONDS = 30.0
+KEPT_MINUTES = 169 * 60
+"""Of statistics: a week and an hour."""
+
+
+class Follower:
+    """One task; everything is done by it, in order."""
+
+    def __init__(self, state: LogState, threads: Threads, *, poll_seconds: float = LOOK_SECONDS) -> None:
+        self._state = state
+        self._threads = threads
+        self._poll_seconds = poll_seconds
+        self._fd: int | None = None
+        self._inode = 0
+        self._assembler = Assembler(state.parser, 0)
+        self._read_at = 0
+        self._changed = False
+        self._saved_at = -SAVE_SECONDS
+        self._looked_at = time.time()
+        """When a file was last found in its place, seconds since 1970."""
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        try:
+            await self._begin()
+            await self.catch_up()
+            self._state.ready.set()
+            while True:
+                await self.catch_up()
+                if self._changed and trio.current_time() - self._saved_at > SAVE_SECONDS:
+                    await self.save()
+                await self._state.wake.wait(self._poll_seconds)
+        finally:
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd, self._inode = None, 0
+            with trio.CancelScope(shield=True), trio.move_on_after(2.0):
+                await self.save()
+
+    # -- the beginning
+
+    async def _begin(self) -> None:
+        state = self._state
+        if not state.generations:
+            state.generations = await self._threads.run(load, state.sidecar, state.about)
+        self._open()
+        await self._take_archives()
+
+    async def _take_archives(self) -> None:
+        """Know which file is which generation, forget those whose file is gone, and count what is new to us."""
+        state = self._state
+        state.archives_changed = False
+        seen = await self._threads.run(look_around, state.log.path)
+        current = self._current
+        others = [generation for generation in state.generations if generation is not current]
+        # What is in the log's place is for `_open`, and may be another file than the one that we have by now.
+        archives = [file for file in seen if file.path != state.log.path and file.inode != self._inode]
+        pairs = matched(archives, others)
+        if current is not None:
+            pairs.insert(0, (Seen(state.log.path, self._inode, current.head, 0), current))
+        pairs = numbered(pairs)
+        state.generations = sorted((generation for _, generation in pairs), key=lambda generation: -generation.number)
+        for file, generation in pairs:
+            if generation is not current and generation.indexed < file.size:
+                await self._count_archive(file, generation)
+
+    async def _count_archive(self, file: Seen, generation: Generation) -> None:
+        if generation.blocks and (file.packed or generation.indexed >= file.size):
+            return
+        try:
+            tally = await counted(self._state, file, generation.indexed, None, self._threads.limiter)
+        except OSError as error:
+            log.warning("logs.archive_unreadable path=%s error=%r next=leave_out", file.path, str(error))
+            return
+        generation.extend(tally.blocks, tally.minutes, tally.loggers)
+        self._changed = True
+
+    # -- the file that is written
+
+    @property
+    def _current(self) -> Generation | None:
+        return self._state.generations[0] if self._fd is not None and self._state.generations else None
+
+    def _open(self) -> None:
+        """Open the file, if it is there, as the generation that it is."""
+        state = self._state
+        try:
+            self._fd = open_log(state.log.path)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                log.debug("logs.not_followed path=%s error=%r", state.log.path, str(error))
+            return
+        found = os.fstat(self._fd)
+        self._inode = found.st_ino
+        head = os.pread(self._fd, HEAD_BYTES, 0)
+        known = next((g for g in state.generations if g.is_file(found.st_ino, head)), None)
+        if known is None or known.indexed > found.st_size or (not known.head and head and known.blocks):
+            known = Generation(self._next_number(), found.st_ino, head)
+        else:
+            state.generations.remove(known)
+        self._have(known)
+
+    def _next_number(self) -> int:
+        return max((generation.number for generation in self._state.generations), default=FIRST - 1) + 1
+
+    def _have(self, generation: Generation) -> None:
+        """Go on with *generation*, whose file is open."""
+        self._looked_at = time.time()
+        self._state.generations.insert(0, generation)
+        self._start_at(generation, generation.indexed)
+
+    def _start_at(self, generation: Generation, offset: int) -> None:
+        state = self._state
+        assert self._fd is not None  # noqa: S101 - it was just opened
+        state.parser.learn(os.pread(self._fd, LEARNT_FROM, 0))
+        self._assembler = Assembler(state.parser, offset, generation.arrived, after_record=offset > 0)
+        self._read_at = offset
+        state.reached = Position(generation.number, offset)
+
+    def _close(self) -> None:
+        """Be done with the file: what is left of its last line is told."""
+        if self._fd is None:
+            return
+        self._tell(self._assembler.finish())
+        os.close(self._fd)
+        self._fd, self._inode = None, 0
+
+    def _begin_again(self) -> None:
+        """The file was emptied, or written anew in its place."""
+        assert self._fd is not None  # noqa: S101 - called with an open file
+        self._tell(self._assembler.finish())
+        state = self._state
+        head = os.pread(self._fd, HEAD_BYTES, 0)
+        state.archives_changed = True  # it may have been copied away before
+        self._changed = True
+        self._have(Generation(self._next_number(), self._inode, head))
+
+    async def catch_up(self) -> None:
+        """Read and tell everything that is there."""
+        while True:
+            if self._fd is None:
+                await self._take_missed()
+                self._open()
+                if self._fd is None:
+                    break
+            size = self._size()
+            if size > self._read_at:
+                await self._take(size)
+                continue
+            if not self._is_replaced():
+                break
+            # Whoever renamed it may have written to it until just now.
+            size = os.fstat(self._fd).st_size
+            if size > self._read_at:
+                await self._take(size)
+            self._close()
+            self._state.archives_changed = True
+        self._tell(self._assembler.settle())
+        if self._state.archives_changed:
+            await self._take_archives()
+
+    async def _take_missed(self) -> None:
+        """Tell what was put aside since our last look without ever having been seen in its place."""
+        state = self._state
+        if not (state.ready.is_set() or state.fresh):
+            return
+        seen = await self._threads.run(look_around, state.log.path)
+        archives = [file for file in seen if file.path != state.log.path]
+        fresh = itertools.takewhile(lambda pair: pair[1] is None, matched(archives, state.generations))
+        for file in reversed([file for file, _ in fresh if not file.packed and file.modified >= self._looked_at - 1]):
+            with suppress(OSError):
+                fd = open_log(file.path)
+                if os.fstat(fd).st_ino != file.inode:  # put aside further in this moment: it is counted later
+                    os.close(fd)
+                    continue
+                self._fd, self._inode = fd, file.inode
+                self._have(Generation(self._next_number(), file.inode, file.head))
+                while (size := os.fstat(fd).st_size) > self._read_at:
+                    await self._take(size)
+                self._close()
+
+    def _size(self) -> int:
+        """Of the file, after a new beginning was noticed."""
+        assert self._fd is not None  # noqa: S101 - called with an open file
+        size = os.fstat(self._fd).st_size
+        generation = self._state.generations[0]
+        if size < self._read_at:
+            self._begin_again()
+        elif len(generation.head) < HEAD_BYTES or size != self._read_at:
+            head = os.pread(self._fd, HEAD_BYTES, 0)
+            if not head.startswith(generation.head):
+                self._begin_again()
+            elif len(head) > len(generation.head):
+                generation.head = head
+        return size
+
+    def _is_replaced(self) -> bool:
+        """Whether another file has our place, or ours is deleted. One that was only renamed may still be written to."""
+        assert self._fd is not None  # noqa: S101 - called with an open file
+        try:
+            return self._state.log.path.stat(follow_symlinks=False).st_ino != self._inode
+        except OSError:
+            return os.fstat(self._fd).st_nlink == 0
+
+    async def _take(self, size: int) -> None:
+        """Read up to *size*."""
+        assert self._fd is not None  # noqa: S101 - called with an open file
+        generation = self._state.generations[0]
+        if size - self._read_at > BULK_BYTES:
+            await self._take_in_bulk(size)
+            return
+        if self._state.parser.every_line_is_one:
+            generation.mark(self._assembler.line_at, time.time())
+        pending = size - self._read_at
+        if pending <= INLINE_BYTES:
+            data = os.pread(self._fd, pending, self._read_at)
+            records = self._assembler.feed(data)
+        else:
+            data = await self._threads.run(os.pread, self._fd, min(pending, SLICE_BYTES), self._read_at)
+            records = await self._threads.run(self._assembler.feed, data)
+        if not data:  # it became shorter just now
+            await trio.lowlevel.checkpoint()
+            return
+        if self._read_at == 0 and not generation.blocks:
+            self._state.parser.learn(data)
+        self._read_at += len(data)
+        self._tell(records)
+
+    async def _take_in_bulk(self, size: int) -> None:
+        """Count a long stretch in a process of its own; who listens is told how many records that were."""
+        state, generation = self._state, self._state.generations[0]
+        start = generation.indexed
+        seen = Seen(state.log.path, self._inode, generation.head, size)
+        tally = await counted(state, seen, start, size, self._threads.limiter, fd=self._fd)
+        state.miss(sum(block.records for block in tally.blocks))
+        generation.extend(tally.blocks, tally.minutes, tally.loggers)
+        end = max(tally.end, start)
+        if end == start:  # one record, longer than a stretch
+            end = size
+        self._changed = True
+        self._start_at(generation, end)
+
+    def _tell(self, records: list[LogRecord]) -> None:
+        if not records:
+            return
+        state, generation = self._state, self._state.generations[0]
+        for record in records:
+            generation.add(record)
+        state.reached = Position(generation.number, records[-1].end)
+        state.push(generation.number, records)
+        self._changed = True
+
+    # -- the disk
+
+    async def save(self) -> None:
+        """Write the index."""
+        if not self._changed:
+            return
+        state = self._state
+        self._changed, self._saved_at = False, trio.current_time()
+        oldest = int(time.time() // 60) - KEPT_MINUTES
+        for generation in state.generations:
+            for minute in [minute for minute in generation.minutes if minute < oldest]:
+                del generation.minutes[minute]
+            for hour in [hour for hour in generation.loggers if hour < oldest // 60]:
+                del generation.loggers[hour]
+        data = encoded(state.generations, state.about)
+        with suppress(OSError):  # a full disk: it is counted again after the next start
+            await self._threads.run(write, state.sidecar, data)

@@ -1,0 +1,188 @@
+"""Count a long stretch in a process of its own: `python -m actors.logs.indexing.bulk`, told over stdin.
+
+Within our own process it would take the interpreter away from everybody, and memory that is never given back.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+import trio
+
+from actors.logs.files.opening import open_log
+from actors.logs.indexing.fast import fast_tally
+from actors.logs.indexing.generation import Block, Loggers, Minutes
+from actors.logs.indexing.generations import Seen
+from actors.logs.indexing.tallying import Tally, tally
+from actors.logs.known import KnownLog
+from actors.logs.parsing import Parser
+from actors.logs.parsing.parser import LEARNT_FROM
+from actors.logs.records import Origin
+
+_log = logging.getLogger("actors.logs")
+
+BULK_BYTES = 4 * 1024 * 1024
+"""More than this is counted in a process of its own."""
+
+LEAST_SECONDS = 30.0
+BYTES_PER_SECOND = 2_000_000
+"""What a very slow machine does; a process that takes longer hangs."""
+
+UNPACKED_BYTES = 16 * 1024**3
+"""An archive that unpacks to more is left alone: it may be made to fill the disk."""
+
+
+class Question(msgspec.Struct):
+    """What to count."""
+
+    path: str
+    inode: int
+    start: int
+    end: int | None
+    packed: bool
+    origin: str
+    pattern: str | None
+    encoding: str | None
+    zone: str | None
+
+
+class Counted(msgspec.Struct):
+    """What was counted."""
+
+    blocks: list[Block]
+    minutes: Minutes
+    loggers: Loggers
+    end: int
+
+
+class Log(Protocol):
+    """What is known of a log."""
+
+    @property
+    def log(self) -> KnownLog: ...
+    @property
+    def parser(self) -> Parser: ...
+
+
+async def counted(
+    about: Log, seen: Seen, start: int, end: int | None, limiter: trio.CapacityLimiter, fd: int | None = None
+) -> Tally:
+    """The records of the file *seen* from *start* to *end*, or to its end for None.
+
+    Args:
+        about: Whose file it is.
+        seen: The file; packed ones are unpacked.
+        start: Where a record begins.
+        end: Where it ends.
+        limiter: Of threads.
+        fd: Of the file, if it is open: what is counted in a thread when the process fails.
+
+    Raises:
+        OSError: The file cannot be read, or is not the one that was seen.
+    """
+    log, size = about.log, (seen.size if end is None else end) - start
+    question = Question(
+        path=str(seen.path),
+        inode=seen.inode,
+        start=start,
+        end=end,
+        packed=seen.packed,
+        origin=log.origin.value,
+        pattern=log.pattern,
+        encoding=about.parser.encoding,
+        zone=about.parser.zone_name,
+    )
+    if seen.packed or size > BULK_BYTES:
+        with trio.move_on_after(LEAST_SECONDS + size / BYTES_PER_SECOND):
+            command = [sys.executable, "-m", "actors.logs.indexing.bulk"]
+            asked = msgspec.json.encode(question)
+            done = await trio.run_process(command, stdin=asked, capture_stdout=True, capture_stderr=True, check=False)
+            if done.returncode == 0:
+                return _as_tally(msgspec.msgpack.decode(done.stdout, type=Counted))
+            said = done.stderr.decode("utf-8", errors="replace").strip().rpartition("\n")[2]
+            _log.warning("logs.counting_failed path=%s error=%r next=count_in_a_thread", seen.path, said[:300])
+        if seen.packed:
+            raise OSError("it could not be unpacked and counted")
+    return await trio.to_thread.run_sync(
+        _here, question, about.parser, fd, limiter=limiter, abandon_on_cancel=fd is None
+    )
+
+
+def _as_tally(counted: Counted) -> Tally:
+    return Tally(counted.blocks, counted.minutes, counted.loggers, counted.end)
+
+
+def _here(question: Question, parser: Parser, fd: int | None) -> Tally:
+    with contextlib.ExitStack() as stack:
+        opened = fd if fd is not None else stack.enter_context(_opened(question))
+        end = os.fstat(opened).st_size if question.end is None else question.end
+        return tally(opened, question.start, end, parser, lambda: time.sleep(0))
+
+
+@contextlib.contextmanager
+def _opened(question: Question):
+    fd = open_log(Path(question.path))
+    try:
+        if os.fstat(fd).st_ino != question.inode:
+            raise FileNotFoundError(question.path)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def unpacked(fd: int) -> int:
+    """A descriptor of a nameless file with what is in the gzip file *fd*, as far as that is sound. Blocking.
+
+    Raises:
+        OSError: It is too large, or the disk is full.
+    """
+    with tempfile.TemporaryFile() as file:
+        unpacker, at, size = zlib.decompressobj(wbits=31), 0, 0
+        with contextlib.suppress(zlib.error):
+            while data := os.pread(fd, 1024 * 1024, at):
+                at += len(data)
+                while data:
+                    out = unpacker.decompress(data, 4 * 1024 * 1024)
+                    size += len(out)
+                    if size > UNPACKED_BYTES:
+                        raise OSError("it unpacks to too much")
+                    file.write(out)
+                    data = unpacker.unconsumed_tail
+                    if unpacker.eof:
+                        data = unpacker.unused_data
+                        unpacker = zlib.decompressobj(wbits=31)
+        file.flush()
+        return os.dup(file.fileno())
+
+
+def main() -> int:
+    """Answer the question on stdin."""
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    os.nice(5)
+    log = KnownLog(
+        name=Path(question.path).name,
+        path=Path(question.path),
+        origin=Origin(question.origin),
+        pattern=question.pattern,
+        encoding=question.encoding,
+    )
+    parser = Parser(log, None if question.zone is None else ZoneInfo(question.zone))
+    with _opened(question) as opened:
+        fd = unpacked(opened) if question.packed else opened
+        parser.learn(os.pread(fd, LEARNT_FROM, 0))
+        end = os.fstat(fd).st_size if question.end is None else question.end
+        found = fast_tally(fd, question.start, end, parser)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(Counted(found.blocks, found.minutes, found.loggers, found.end)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

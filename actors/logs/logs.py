@@ -1,0 +1,304 @@
+"""All logs of a system: each followed, always; whoever wants lines subscribes."""
+
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import tzinfo
+from pathlib import Path
+
+import attrs
+import trio
+
+from actors.logs.files.catalogue import Catalogue, LogFile
+from actors.logs.files.opening import open_log
+from actors.logs.following.follower import LOOK_SECONDS, Follower
+from actors.logs.following.state import Feed, LogState, Told
+from actors.logs.indexing.generation import OTHERS
+from actors.logs.inotify import Inotify, Unavailable
+from actors.logs.known import KnownLog
+from actors.logs.parsing import Parser
+from actors.logs.reading import Reader, Source
+from actors.logs.reading.source import snapshot
+from actors.logs.records import LEVELS, Level
+from actors.logs.threads import Threads
+from actors.runtime import Actor, Backoff, ChildSpec, Subscription, Supervisor
+
+log = logging.getLogger("actors.logs")
+
+CAPACITY = 1000
+"""Records that a listener may be behind."""
+POLL_SECONDS = 0.25
+"""Between two looks at every file where the kernel does not tell."""
+THREADS = 4
+FOLLOWERS = 1000
+"""Logs that are followed at most; more files than that are a mistake somewhere."""
+READY_SECONDS = 10.0
+"""How long a question waits for a log to be counted that was just found; then it is answered with what there is."""
+_BACKOFF = Backoff(initial=0.5, maximum=30.0)
+_TOP = 20
+
+
+@attrs.frozen(kw_only=True)
+class LogStatistics:
+    """Counts of a span of time, to the minute."""
+
+    levels: Mapping[Level, int]
+    """All five."""
+    minutes: Mapping[int, int]
+    """Records by minutes since 1970 (UTC), in order; those without any are left out."""
+    loggers: Mapping[str, int]
+    """Those with the most records of the span, to the hour; the most first."""
+
+    @property
+    def total(self) -> int:
+        """Records in the span."""
+        return sum(self.levels.values())
+
+
+class Logs:
+    """What is known of all logs, and how to read and follow them."""
+
+    def __init__(self, catalogue: Catalogue, index_dir: Path, zone: tzinfo | None) -> None:
+        """Know the logs of *catalogue*; their indexes are kept in *index_dir*. *zone* None is the machine's."""
+        self.catalogue = catalogue
+        self.reader = Reader()
+        self._index_dir = index_dir
+        self._zone = zone
+        self._states: dict[str, LogState] = {}
+        self._everyone: dict[Subscription[Told], Feed] = {}
+        self.threads = Threads(THREADS)
+
+    @property
+    def followed(self) -> Mapping[str, LogState]:
+        """By name; for the followers."""
+        return self._states
+
+    async def find(self, name: str) -> KnownLog:
+        """The log *name*.
+
+        Raises:
+            InvalidLogName: It can be no log's name.
+            UnknownLog: There is none.
+        """
+        return await self.threads.run(self.catalogue.find, name)
+
+    async def files(self) -> Sequence[LogFile]:
+        """All files that logs are in, each log followed by its archives."""
+        return await self.threads.run(self.catalogue.files)
+
+    async def source(self, name: str) -> Source:
+        """The log *name* as it is now, for the `reader`. Raises as `find`."""
+        found = await self.find(name)
+        state = self._states.get(name)
+        if state is None:
+            parser = Parser(found, self._zone)
+            await self.threads.run(_learn, parser, found.path)
+            return Source(found, parser, ())
+        with trio.move_on_after(READY_SECONDS):
+            await state.ready.wait()
+        return snapshot(state)
+
+    async def sources(self) -> Sequence[Source]:
+        """All logs that are followed, as they are now."""
+        return [await self.source(name) for name in list(self._states)]
+
+    async def statistics(self, name: str, hours: float) -> LogStatistics:
+        """Counts of the last *hours* of the log *name*. Raises as `find`.
+
+        In time of the minutes there are, whatever the size of the log.
+        """
+        await self.find(name)
+        state = self._states.get(name)
+        if state is None:
+            return LogStatistics(levels=dict.fromkeys(LEVELS, 0), minutes={}, loggers={})
+        with trio.move_on_after(READY_SECONDS):
+            await state.ready.wait()
+        return _statistics(state, time.time() - hours * 3600)
+
+    @contextmanager
+    def feed(
+        self, names: Collection[str] | None, *, levels: Collection[Level] | None = None, capacity: int = CAPACITY
+    ) -> Generator[Subscription[Told], None, None]:
+        """What is written to the logs *names* (None: to all of them, later ones included) from now on.
+
+        Nobody waits for a listener: one that is more than *capacity* records behind finds a `Lagged` with the count of
+        those that it missed.
+
+        Args:
+            names: Of logs that are followed; others have nothing to tell.
+            levels: Only records of these.
+            capacity: How many records it may be behind.
+        """
+        subscription = Subscription[Told](capacity=capacity)
+        feed = Feed(subscription, levels)
+        states = list(self._states.values()) if names is None else [self._states[n] for n in names if n in self._states]
+        if names is None:
+            self._everyone[subscription] = feed
+        for state in states:
+            state.feeds[subscription] = feed
+        try:
+            with subscription:
+                yield subscription
+        finally:
+            self._everyone.pop(subscription, None)
+            for state in self._states.values():
+                state.feeds.pop(subscription, None)
+
+    async def truncate(self, name: str) -> None:
+        """Empty the log *name*; who writes to it writes on. Raises as `find`, and OSError if it cannot be done."""
+        found = await self.find(name)
+        await self.threads.run(_truncate, found.path)
+        if name in self._states:
+            self._states[name].wake.set()
+
+    # -- for the clerk
+
+    def add(self, found: KnownLog, *, fresh: bool) -> LogState | None:
+        """Have a state for *found*; None if there is one, or there are too many. *fresh*: it was not there before."""
+        if found.name in self._states or len(self._states) >= FOLLOWERS:
+            return None
+        sidecar = self._index_dir / f"{found.name}.index"
+        state = LogState(found, Parser(found, self._zone), sidecar, fresh=fresh)
+        state.feeds = dict(self._everyone)
+        self._states[found.name] = state
+        return state
+
+
+def _learn(parser: Parser, path: Path) -> None:
+    fd = open_log(path)
+    try:
+        parser.learn(os.pread(fd, 64 * 1024, 0))
+    finally:
+        os.close(fd)
+
+
+def _truncate(path: Path) -> None:
+    fd = open_log(path, os.O_WRONLY)
+    try:
+        os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)
+
+
+def _statistics(state: LogState, since: float) -> LogStatistics:
+    first = int(since // 60)
+    totals = [0] * len(LEVELS)
+    minutes: dict[int, int] = {}
+    loggers: dict[str, int] = {}
+    for generation in state.generations:
+        for minute, counts in generation.minutes.items():
+            if minute >= first:
+                minutes[minute] = minutes.get(minute, 0) + sum(counts)
+                totals = [total + count for total, count in zip(totals, counts, strict=True)]
+        for hour, names in generation.loggers.items():
+            if hour >= first // 60:
+                for name, count in names.items():
+                    loggers[name] = loggers.get(name, 0) + count
+    top = sorted(((n, c) for n, c in loggers.items() if n != OTHERS), key=lambda pair: (-pair[1], pair[0]))[:_TOP]
+    return LogStatistics(
+        levels=dict(zip(LEVELS, totals, strict=True)), minutes=dict(sorted(minutes.items())), loggers=dict(top)
+    )
+
+
+class FollowerActor(Actor):
+    """Follows one log. What it knows outlives it."""
+
+    def __init__(self, logs: Logs, state: LogState, poll_seconds: float) -> None:
+        self._follower = Follower(state, logs.threads, poll_seconds=poll_seconds)
+
+    async def on_start(self) -> None:
+        self.context.start_soon(self._follower.run)
+
+
+class ClerkActor(Actor):
+    """Finds the logs, has each followed, and passes on what the kernel says of their directories."""
+
+    def __init__(self, logs: Logs, supervisor: Supervisor) -> None:
+        self._logs = logs
+        self._supervisor = supervisor
+        self._looked = bool(logs.followed)
+
+    async def on_start(self) -> None:
+        self.context.start_soon(self._work)
+
+    async def _work(self) -> None:
+        try:
+            inotify = Inotify()
+        except Unavailable as error:
+            log.warning("logs.no_inotify error=%r next=poll", str(error))
+            await self._poll()
+            return
+        try:
+            watched: set[Path] = set()
+            while True:
+                await self._find_logs(LOOK_SECONDS)
+                try:
+                    for state in self._logs.followed.values():
+                        if state.log.path.parent not in watched:
+                            inotify.watch(state.log.path.parent)
+                            watched.add(state.log.path.parent)
+                except Unavailable as error:
+                    log.warning("logs.not_watched error=%r next=look_now_and_then", str(error))
+                with trio.move_on_after(LOOK_SECONDS):
+                    while not self._pass_on(inotify):
+                        await trio.lowlevel.wait_readable(inotify.fd)
+        finally:
+            inotify.close()
+
+    async def _poll(self) -> None:
+        while True:
+            await self._find_logs(POLL_SECONDS)
+            await trio.sleep(LOOK_SECONDS)
+
+    async def _find_logs(self, poll_seconds: float) -> None:
+        known = await self._logs.threads.run(self._logs.catalogue.logs)
+        for found in known:
+            state = self._logs.add(found, fresh=self._looked)
+            if state is not None:
+                await self._start(state, poll_seconds)
+        self._looked = True
+
+    async def _start(self, state: LogState, poll_seconds: float) -> None:
+        logs = self._logs
+        await self._supervisor.start(
+            ChildSpec(follower_name(state.log.name), lambda: FollowerActor(logs, state, poll_seconds), backoff=_BACKOFF)
+        )
+
+    def _pass_on(self, inotify: Inotify) -> bool:
+        """Wake the followers of what has changed; whether there may be a log that nobody follows yet."""
+        by_path = {state.log.path: state for state in self._logs.followed.values()}
+        strange = False
+        for path in inotify.read():
+            if path is None:
+                for state in by_path.values():
+                    state.archives_changed = True
+                    state.wake.set()
+                return True
+            state = by_path.get(path)
+            if state is not None:
+                state.wake.set()
+                continue
+            owner = next(
+                (one for at, one in by_path.items() if path.name.startswith(at.name) and at.parent == path.parent), None
+            )
+            if owner is not None:
+                owner.archives_changed = True
+                owner.wake.set()
+            else:
+                strange = strange or self._logs.catalogue.is_log(path.name)
+        return strange
+
+
+def follower_name(name: str) -> str:
+    """What the follower of the log *name* is called."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:50]
+    return plain if plain == name else f"{plain or 'log'}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+
+
+async def open_logs(logs: Logs, supervisor: Supervisor) -> None:
+    """Have all logs followed, under *supervisor*."""
+    await supervisor.start(ChildSpec("clerk", lambda: ClerkActor(logs, supervisor)))
