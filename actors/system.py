@@ -14,6 +14,8 @@ from actors.alerts.actor import load as load_alerts
 from actors.alerts.actor import new_record as new_alerts
 from actors.alerts.sentences import Sentences, english
 from actors.alerts.tables import MIGRATIONS as ALERT_TABLES
+from actors.logs.files.catalogue import Catalogue
+from actors.logs.logs import Logs, open_logs
 from actors.metrics import tiers
 from actors.metrics.actor import MetricsActor, new_record
 from actors.metrics.charts import Charts
@@ -61,6 +63,9 @@ ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 
 ADDED_SECONDS = 2.0
 """How long the start waits for the services that were added over the API."""
+
+LOG_INDEX = "log_index"
+"""In the data directory: what was counted of the logs, which can always be counted again."""
 
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
@@ -113,6 +118,7 @@ class System:
         metrics: Metrics,
         alerts: Alerts,
         history: History,
+        logs: Logs,
     ) -> None:
         self.settings = settings
         self.bus = bus
@@ -121,6 +127,7 @@ class System:
         self.metrics = metrics
         self.alerts = alerts
         self.history = history
+        self.logs = logs
         self._root = root
         self._keeper = keeper
         self._stopping = False
@@ -229,6 +236,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             history = History(store, bus, services.board)
             await _open_webhooks(root, store, bus, sending, random)
             await _open_history(root, history)
+            logs = await _open_logs(root, settings, services)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
@@ -236,7 +244,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             timetable = Timetable(settings.zone, await load_times(store), clock)
             surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
             await _open_services(root, settings, services, history, keeper, random, timetable, surroundings)
-            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history)
+            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history, logs)
             life.open.set()
             await life.leave.wait()
             history.end()  # the services are stopped; nothing more happens to them
@@ -251,6 +259,19 @@ async def _open_webhooks(root: Supervisor, store: Store, bus: Bus, sending: Cell
 async def _open_history(root: Supervisor, history: History) -> None:
     spec = SupervisorSpec("history", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
     await open_history(history, await root.start_supervisor(spec))
+
+
+async def _open_logs(root: Supervisor, settings: SystemSettings, services: Services) -> Logs:
+    def captures(service_id: str) -> bool:
+        found = services.settings_of(service_id)
+        return found is None or found.kind == "process"
+
+    # Temporary: without it nobody sees logs, told as `ActorFailed`; services write theirs all the same.
+    intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * SERVICES, DOMAIN_INTENSITY.period)
+    domain = await root.start_supervisor(SupervisorSpec("logs", intensity=intensity, restart=Restart.TEMPORARY))
+    logs = Logs(Catalogue(settings.logs_dir, captures), settings.data_dir / LOG_INDEX, settings.tzinfo)
+    await open_logs(logs, domain)
+    return logs
 
 
 async def _read_added(store: Store) -> Sequence[ServiceSettings]:

@@ -161,7 +161,7 @@ def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
             case _:
                 found = table.find(error)
         if found is not None:
-            return _error_response(*found)
+            return _error_response(*found, {"Retry-After": "1"} if found[0] == 429 else None)
         current = websocket if has_websocket_context() else request
         log.error("request.failed request_id=%s path=%r", request_id(), current.path, exc_info=error)
         return _error_response(500, request_id=request_id())

@@ -10,6 +10,7 @@ import attrs
 import msgspec
 
 from actors.alerts.messages import AlertNotFound, WindowNotFound
+from actors.logs import InvalidLogName, NotALog, ReadingFailed, StaleCursor, TooManyReaders, UnknownLog
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import (
     AlreadyRolling,
@@ -99,6 +100,14 @@ OUTCOME_UNKNOWN = "저장이 제시간에 끝나지 않아 결과를 알 수 없
 NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
 BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
+LOG_NAME = "로그 파일 이름이 올바르지 않습니다: {name}"
+LOG_NOT_FOUND = "로그 파일을 찾을 수 없습니다: {name}"
+LOG_NO_FILE = "일반 파일이 아니어서 열 수 없습니다"
+LOG_ARCHIVE = "보관된 로그 파일은 비울 수 없습니다. 로그 정리를 사용해 주세요: {name}"
+LOG_CURSOR = "커서 {cursor}은(는) 더 이상 유효하지 않습니다. 커서 없이 다시 요청해 주세요"
+LOG_BUSY = "로그 검색 요청이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+LOG_SLOW = "로그를 제시간에 읽지 못했습니다. 기간이나 범위를 줄여 주세요"
+START_AFTER_END = "시작 시간은 종료 시간보다 늦을 수 없습니다"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
 ALERT_NOT_FOUND = "경고를 찾을 수 없습니다: {alert}"
@@ -137,6 +146,9 @@ FIELD_BOOLEAN = "{got}은(는) 올바르지 않습니다. true 또는 false여�
 FIELD_DATETIME = "{got}은(는) 올바르지 않습니다. 2024-01-01T12:00:00 또는 2024-01-01T12:00:00+09:00 형식이어야 합니다"
 FIELD_TOO_LONG = "{length}자입니다. 최대 {limit}자까지 지정할 수 있습니다"
 FIELD_TOO_MANY = "값이 {count}개입니다. 최대 {limit}개까지 지정할 수 있습니다"
+FIELD_CURSOR = "{got}은(는) 올바르지 않습니다. 이전 응답의 X-Next-Cursor 값이어야 합니다"
+FIELD_EVENT_ID = "{got}은(는) 올바르지 않습니다. 스트림이 보낸 이벤트 ID여야 합니다"
+FIELD_EXPRESSION = "{got}은(는) 올바른 정규식(RE2)이 아닙니다: {why}"
 FIELD_OF_BODY = "값이 올바르지 않습니다 ({problem})"
 
 
@@ -169,6 +181,12 @@ ENTRIES: Sequence[Entry] = (
     Entry(StoreUnavailable, 503, STORE_UNAVAILABLE),
     Entry(AlertNotFound, 404, ALERT_NOT_FOUND),
     Entry(WindowNotFound, 404, WINDOW_NOT_FOUND),
+    Entry(InvalidLogName, 400, LOG_NAME),
+    Entry(UnknownLog, 404, LOG_NOT_FOUND),
+    Entry(NotALog, 404, LOG_NO_FILE),
+    Entry(StaleCursor, 400, LOG_CURSOR),
+    Entry(TooManyReaders, 429, LOG_BUSY),
+    Entry(ReadingFailed, 503, LOG_SLOW),
     # Of the runtime: an actor that is overloaded, restarting or being stopped with the rest.
     Entry(AskTimeout, 503, STATUS_TEXT[503]),
     Entry(MailboxFull, 503, STATUS_TEXT[503]),

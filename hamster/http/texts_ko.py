@@ -134,3 +134,10 @@ RULE_SILENCED = "규칙 '{name}'의 알림을 {until}까지 보내지 않습니�
 RULE_UNSILENCED = "규칙 '{name}'의 알림을 다시 보냅니다"
 WINDOW_OPENED = "점검 시간이 등록되었습니다"
 WINDOW_CLOSED = "점검 시간이 삭제되었습니다"
+
+LOG_TRUNCATED = "로그 파일 '{name}'의 내용이 삭제되었습니다"
+EXPORT_FORMATS = {
+    "txt": "사람이 읽기 좋은 텍스트 파일",
+    "json": "프로그램에서 다루기 좋은 JSON 파일",
+    "csv": "스프레드시트에서 여는 CSV 파일",
+}

@@ -1,5 +1,6 @@
 """Pages, counts and backlogs of logs, read in threads."""
 
+import contextlib
 import heapq
 import itertools
 import math
@@ -117,14 +118,17 @@ class Reader:
         """How many records of a log are wanted. Raises as `page`."""
         return await self._run(lambda: _total(source, wanted))
 
-    async def merged(self, sources: Sequence[Source], wanted: Filter, limit: int, *, offset: int = 0) -> Page:
+    async def merged(
+        self, sources: Sequence[Source], wanted: Filter, limit: int, *, offset: int = 0, with_total: bool = True
+    ) -> Page:
         """A page of several logs by time. Raises as `page`; its `next` is only whether there is one."""
-        return await self._run(lambda: _merged(sources, wanted, limit, offset))
+        return await self._run(lambda: _merged(sources, wanted, limit, offset, with_total=with_total))
 
     async def backlog(self, source: Source, wanted: Filter, after: Position) -> tuple[Sequence[Entry], Position | None]:
         """The oldest of the wanted records from the place *after* on, and where to go on; None: that was all.
 
-        What was there before the oldest file that is left is lost. Raises as `page`.
+        It ends where those who follow the log were told up to when the source was made. What was there before the
+        oldest file that is left is lost. Raises as `page`.
         """
         return await self._run(lambda: _backlog(source, wanted, after))
 
@@ -193,21 +197,16 @@ def _total(source: Source, wanted: Filter) -> int:
     return total
 
 
-def _merged(sources: Sequence[Source], wanted: Filter, limit: int, offset: int) -> Page:
-    merged: list[Iterator[tuple[float, Entry]]] = []
-    with_all = [parts(source) for source in sources]
-    opened = [one.__enter__() for one in with_all]
-    try:
-        for source, files in zip(sources, opened, strict=True):
-            merged.append(_timed(_newest(source, files, wanted, None)))
-        whole = heapq.merge(*merged, key=lambda timed: timed[0])
+def _merged(sources: Sequence[Source], wanted: Filter, limit: int, offset: int, *, with_total: bool) -> Page:
+    with contextlib.ExitStack() as stack:
+        each = [_timed(_newest(source, stack.enter_context(parts(source)), wanted, None)) for source in sources]
+        whole = heapq.merge(*each, key=lambda timed: timed[0])
         found = [entry for _, entry in itertools.islice(whole, offset, offset + limit + 1)]
-    finally:
-        for one in with_all:
-            one.__exit__(None, None, None)
     more = found.pop() if len(found) > limit else None
-    whole_page = more is None and offset == 0
-    total = len(found) if whole_page else sum(_total(source, wanted) for source in sources)
+    total = None
+    if with_total:
+        whole_page = more is None and offset == 0
+        total = len(found) if whole_page else sum(_total(source, wanted) for source in sources)
     return Page(found, total, found[-1].position if more is not None and found else None)
 
 
@@ -229,6 +228,11 @@ def _backlog(source: Source, wanted: Filter, after: Position) -> tuple[Sequence[
             if number < after.generation:
                 continue
             start = after.offset if number == after.generation else 0
+            if source.reached is not None:
+                if number > source.reached.generation:
+                    break
+                if number == source.reached.generation:
+                    part = attrs.evolve(part, size=min(part.size, source.reached.offset))
             for record in _in_turns(oldest_first(part, source.parser, wanted, start)):
                 if len(found) == BACKLOG:
                     return found, Position(number, record.offset)

@@ -16,6 +16,7 @@ from actors.logs.indexing.generation import HEAD_BYTES
 from actors.logs.indexing.generations import FIRST, look_at, matched
 from actors.logs.known import KnownLog
 from actors.logs.parsing import Parser
+from actors.logs.positions import Position
 
 
 class Known(Protocol):
@@ -27,6 +28,8 @@ class Known(Protocol):
     def parser(self) -> Parser: ...
     @property
     def generations(self) -> Sequence[Generation]: ...
+    @property
+    def reached(self) -> Position | None: ...
 
 
 @attrs.frozen
@@ -36,11 +39,13 @@ class Source:
     log: KnownLog
     parser: Parser
     generations: tuple[Generation, ...]
+    reached: Position | None = None
+    """Everything before was told to those who follow the log; None: nobody follows it."""
 
 
 def snapshot(known: Known) -> Source:
     """*known* as it is now; made where nobody changes it meanwhile."""
-    return Source(known.log, known.parser, tuple(_copied(generation) for generation in known.generations))
+    return Source(known.log, known.parser, tuple(_copied(g) for g in known.generations), known.reached)
 
 
 def _copied(generation: Generation) -> Generation:
