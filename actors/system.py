@@ -1,7 +1,7 @@
 """The whole backend for the time of a block."""
 
 import logging
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -14,8 +14,13 @@ from actors.alerts.actor import load as load_alerts
 from actors.alerts.actor import new_record as new_alerts
 from actors.alerts.sentences import Sentences, english
 from actors.alerts.tables import MIGRATIONS as ALERT_TABLES
+from actors.logs.alerting import LogAlertsActor
 from actors.logs.files.catalogue import Catalogue
+from actors.logs.known import KnownLog
 from actors.logs.logs import Logs, open_logs
+from actors.logs.records import Origin
+from actors.logs.retention import MIGRATIONS as RETENTION_TABLE
+from actors.logs.retention import CleanerActor, Retention
 from actors.metrics import tiers
 from actors.metrics.actor import MetricsActor, new_record
 from actors.metrics.charts import Charts
@@ -48,7 +53,7 @@ from actors.services.monitors.report import table as reports
 from actors.services.monitors.zones import calendar_zone
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
-from actors.settings import ServiceSettings, SystemSettings
+from actors.settings import LogsSettings, ServiceSettings, SystemSettings
 from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 from actors.webhooks.outbox import Outbox, open_outbox
@@ -86,6 +91,7 @@ MIGRATIONS: tuple[Migrations, ...] = (
     schedule_times.MIGRATIONS,
     feeds.MIGRATIONS,
     reports.MIGRATIONS,
+    RETENTION_TABLE,
 )
 """The tables of every domain."""
 
@@ -119,6 +125,7 @@ class System:
         alerts: Alerts,
         history: History,
         logs: Logs,
+        retention: Retention,
     ) -> None:
         self.settings = settings
         self.bus = bus
@@ -128,6 +135,7 @@ class System:
         self.alerts = alerts
         self.history = history
         self.logs = logs
+        self.retention = retention
         self._root = root
         self._keeper = keeper
         self._stopping = False
@@ -236,15 +244,16 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             history = History(store, bus, services.board)
             await _open_webhooks(root, store, bus, sending, random)
             await _open_history(root, history)
-            logs = await _open_logs(root, settings, services)
+            logs, logs_domain = await _open_logs(root, settings, services)
             kept = await load_alerts(store)
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
+            retention = await _watch_logs(logs_domain, settings, logs, store, bus, alerts)
             metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
             timetable = Timetable(settings.zone, await load_times(store), clock)
             surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
             await _open_services(root, settings, services, history, keeper, random, timetable, surroundings)
-            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history, logs)
+            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history, logs, retention)
             life.open.set()
             await life.leave.wait()
             history.end()  # the services are stopped; nothing more happens to them
@@ -261,7 +270,7 @@ async def _open_history(root: Supervisor, history: History) -> None:
     await open_history(history, await root.start_supervisor(spec))
 
 
-async def _open_logs(root: Supervisor, settings: SystemSettings, services: Services) -> Logs:
+async def _open_logs(root: Supervisor, settings: SystemSettings, services: Services) -> tuple[Logs, Supervisor]:
     def captures(service_id: str) -> bool:
         found = services.settings_of(service_id)
         return found is None or found.kind == "process"
@@ -269,9 +278,34 @@ async def _open_logs(root: Supervisor, settings: SystemSettings, services: Servi
     # Temporary: without it nobody sees logs, told as `ActorFailed`; services write theirs all the same.
     intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * SERVICES, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("logs", intensity=intensity, restart=Restart.TEMPORARY))
-    logs = Logs(Catalogue(settings.logs_dir, captures), settings.data_dir / LOG_INDEX, settings.tzinfo)
+    catalogue = Catalogue(settings.logs_dir, captures, outside_logs(settings.logs))
+    logs = Logs(catalogue, settings.data_dir / LOG_INDEX, settings.tzinfo)
     await open_logs(logs, domain)
-    return logs
+    return logs, domain
+
+
+def outside_logs(settings: LogsSettings) -> Mapping[str, KnownLog]:
+    """The logs of others that were configured, by name."""
+    return {
+        name: KnownLog(
+            name=name, path=Path(log.path), origin=Origin.OUTSIDE, pattern=log.pattern, encoding=log.encoding
+        )
+        for name, log in settings.files.items()
+    }
+
+
+async def _watch_logs(
+    domain: Supervisor, settings: SystemSettings, logs: Logs, store: Store, bus: Bus, alerts: Alerts
+) -> Retention:
+    """Have logs kept for as long as they are to be, and alerts raised from them."""
+    retention = Retention(logs, store, settings.logs.retention, settings.tzinfo)
+    await retention.load()
+    await domain.start(ChildSpec("cleaner", lambda: CleanerActor(retention, settings.tzinfo)))
+    rules = settings.logs.alerts
+    await domain.start(
+        ChildSpec("alerts", lambda: LogAlertsActor(logs, bus, lambda: rules, lambda: alerts.board.value.active))
+    )
+    return retention
 
 
 async def _read_added(store: Store) -> Sequence[ServiceSettings]:

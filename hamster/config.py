@@ -8,7 +8,7 @@ import platformdirs
 
 from actors import setting_rules as rules
 from actors.setting_rules import RULE
-from actors.settings import AlertSettings, MetricsSettings, ServiceSettings, SystemSettings
+from actors.settings import AlertSettings, LogsSettings, MetricsSettings, ServiceSettings, SystemSettings
 from hamster.config_alerts import read_alerts
 from hamster.config_file import ConfigError, ConfigFile, Problem
 from hamster.config_services import read_services
@@ -18,7 +18,7 @@ from hamster.server_settings import ServerSettings
 __all__ = ["ConfigError", "HamsterConfig", "Problem", "TimeSettings", "default_source", "load_config"]
 
 FILE_NAME = "hamster.toml"
-SECTIONS = ("server", "metrics", "alerts", "time", "services")
+SECTIONS = ("server", "metrics", "alerts", "logs", "time", "services")
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +43,7 @@ class HamsterConfig:
     server: ServerSettings = attrs.field(factory=ServerSettings)
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
+    logs: LogsSettings = attrs.field(factory=LogsSettings)
     time: TimeSettings = attrs.field(factory=TimeSettings)
     services: tuple[ServiceSettings, ...] = attrs.field(factory=contract_services)
     source: Path | None = None
@@ -57,6 +58,7 @@ class HamsterConfig:
             services=self.services,
             metrics=self.metrics,
             alerts=self.alerts,
+            logs=self.logs,
         )
 
 
@@ -83,6 +85,7 @@ def load_config(path: Path | None) -> HamsterConfig:
     server = file.section(ServerSettings, "server")
     metrics = file.section(MetricsSettings, "metrics")
     alerts = read_alerts(file)
+    logs = file.section(LogsSettings, "logs")
     time = file.section(TimeSettings, "time")
     services = read_services(file)
     file.refuse_if_wrong()
@@ -91,6 +94,7 @@ def load_config(path: Path | None) -> HamsterConfig:
         server=server or ServerSettings(),
         metrics=metrics or MetricsSettings(),
         alerts=alerts or AlertSettings(),
+        logs=logs or LogsSettings(),
         time=time or TimeSettings(),
         services=services,
         source=path,

@@ -1,6 +1,6 @@
 """Following, reading and searching logs."""
 
-from actors.logs.expressions import Expression, InvalidExpression
+from actors.expressions import Expression, InvalidExpression
 from actors.logs.files.catalogue import Catalogue, LogFile
 from actors.logs.files.names import InvalidLogName, UnknownLog
 from actors.logs.files.opening import NotALog, open_log

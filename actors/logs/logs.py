@@ -15,6 +15,7 @@ import trio
 
 from actors.logs.files.catalogue import Catalogue, LogFile
 from actors.logs.files.opening import open_log
+from actors.logs.files.parts import archive_of
 from actors.logs.following.follower import LOOK_SECONDS, Follower
 from actors.logs.following.state import Feed, LogState, Told
 from actors.logs.indexing.generation import OTHERS
@@ -154,6 +155,21 @@ class Logs:
         await self.threads.run(_truncate, found.path)
         if name in self._states:
             self._states[name].wake.set()
+
+    def parser_of(self, found: KnownLog) -> Parser:
+        """How a log is read."""
+        return Parser(found, self._zone)
+
+    def rewritten(self, name: str) -> None:
+        """Count the archives of the log again of which *name* is one: it was written anew."""
+        for state in self._states.values():
+            if archive_of(state.log.path.name, name) is not None:
+                state.archives_rewritten = state.archives_changed = True
+                state.wake.set()
+
+    def configure(self, outside: Mapping[str, KnownLog]) -> None:
+        """Know these logs from outside from now on; those that are no more are not listed any more."""
+        self.catalogue = attrs.evolve(self.catalogue, outside=outside)
 
     # -- for the clerk
 

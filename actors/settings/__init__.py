@@ -19,6 +19,7 @@ from actors.settings.feed import PRESETS, FeedOptions, JsonPaths, SourceOptions
 from actors.settings.files import CleanupOptions, FilesCheck, FilesOptions
 from actors.settings.instances import expanded, instance_count, instance_ids, instance_problems, is_group
 from actors.settings.kinds import KINDS, LOGS, OWN_LOG, Kind, OptionValue, Scalar
+from actors.settings.logs import LOG_LEVELS, LogAlert, LogLevel, LogsSettings, OutsideLog, RetentionOptions
 from actors.settings.metrics import HISTORY_SAMPLES, MetricsSettings
 from actors.settings.monitors import (
     MONITORS,
@@ -51,6 +52,7 @@ __all__ = [
     "KINDS",
     "LEVELS",
     "LOGS",
+    "LOG_LEVELS",
     "MONITORS",
     "OWN_LOG",
     "PRESETS",
@@ -72,18 +74,23 @@ __all__ = [
     "JsonPaths",
     "Kind",
     "Level",
+    "LogAlert",
+    "LogLevel",
     "LogOptions",
+    "LogsSettings",
     "MaintenanceWindow",
     "MetricsSettings",
     "MonitorOptions",
     "OptionValue",
     "Origin",
+    "OutsideLog",
     "PartOptions",
     "ProbeOptions",
     "ProcessOptions",
     "ReadyOptions",
     "ReportOptions",
     "Restart",
+    "RetentionOptions",
     "Scalar",
     "ScheduleOptions",
     "ServiceSettings",

@@ -12,6 +12,7 @@ from actors.setting_rules import RULE, SettingProblem
 from actors.settings.alerts import AlertSettings
 from actors.settings.instances import instance_problems
 from actors.settings.kinds import LOGS
+from actors.settings.logs import LogsSettings
 from actors.settings.metrics import MetricsSettings
 from actors.settings.service import ServiceSettings, dependency_problems
 
@@ -31,7 +32,7 @@ def service_problems(services: Sequence[ServiceSettings]) -> list[SettingProblem
 
 @attrs.frozen(kw_only=True)
 class SystemSettings:
-    """What the whole system is made from: where data lives, the calendar's zone, the services, the metrics.
+    """What the whole system is made from: where data lives, the calendar's zone, the services, the metrics, the logs.
 
     `zone` of `None` is the machine's own.
     """
@@ -41,6 +42,7 @@ class SystemSettings:
     services: tuple[ServiceSettings, ...] = attrs.field(default=(), converter=tuple[ServiceSettings, ...])
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
+    logs: LogsSettings = attrs.field(factory=LogsSettings)
 
     @property
     def logs_dir(self) -> Path:

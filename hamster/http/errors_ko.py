@@ -11,6 +11,7 @@ import msgspec
 
 from actors.alerts.messages import AlertNotFound, WindowNotFound
 from actors.logs import InvalidLogName, NotALog, ReadingFailed, StaleCursor, TooManyReaders, UnknownLog
+from actors.logs.retention import RetentionOwned
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
 from actors.services import (
     AlreadyRolling,
@@ -107,6 +108,7 @@ LOG_ARCHIVE = "보관된 로그 파일은 비울 수 없습니다. 로그 정리
 LOG_CURSOR = "커서 {cursor}은(는) 더 이상 유효하지 않습니다. 커서 없이 다시 요청해 주세요"
 LOG_BUSY = "로그 검색 요청이 너무 많습니다. 잠시 후 다시 시도해 주세요"
 LOG_SLOW = "로그를 제시간에 읽지 못했습니다. 기간이나 범위를 줄여 주세요"
+RETENTION_OWNED = "로그 보관 정책은 설정 파일의 [logs.retention]에서 관리됩니다. 파일에서 변경해 주세요"
 START_AFTER_END = "시작 시간은 종료 시간보다 늦을 수 없습니다"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 
@@ -184,6 +186,7 @@ ENTRIES: Sequence[Entry] = (
     Entry(InvalidLogName, 400, LOG_NAME),
     Entry(UnknownLog, 404, LOG_NOT_FOUND),
     Entry(NotALog, 404, LOG_NO_FILE),
+    Entry(RetentionOwned, 409, RETENTION_OWNED),
     Entry(StaleCursor, 400, LOG_CURSOR),
     Entry(TooManyReaders, 429, LOG_BUSY),
     Entry(ReadingFailed, 503, LOG_SLOW),

@@ -104,6 +104,10 @@ YES_NO_MESSAGES: Mapping[tuple[str, str], str] = {
     ("health", "cleared"): "{service} 서비스의 상태 점검이 다시 성공합니다 (지속 시간 {duration})",
 }
 ALERTS: Mapping[str, tuple[str, str]] = {
+    "log_match": (
+        "로그 알림: {name}",
+        "'{file}'에서 조건에 맞는 로그가 {minutes}분 안에 {count}번 발견되었습니다: {text}",
+    ),
     "service_fatal": (
         "서비스 중단: {name}",
         "{name} 서비스가 반복해서 실패하여 더 이상 재시작하지 않습니다: {error}",
@@ -141,3 +145,6 @@ EXPORT_FORMATS = {
     "json": "프로그램에서 다루기 좋은 JSON 파일",
     "csv": "스프레드시트에서 여는 CSV 파일",
 }
+LOG_POLICY_SAVED = "로그 보관 정책이 저장되었습니다"
+LOG_CLEANED = "로그 정리가 완료되었습니다"
+LOG_CLEAN_PLANNED = "로그 정리를 미리 확인했습니다. 아직 아무것도 변경하지 않았습니다"

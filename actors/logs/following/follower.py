@@ -82,7 +82,8 @@ class Follower:
         state.archives_changed = False
         seen = await self._threads.run(look_around, state.log.path)
         current = self._current
-        others = [generation for generation in state.generations if generation is not current]
+        others = [g for g in state.generations if g is not current and not state.archives_rewritten]
+        state.archives_rewritten = False
         # What is in the log's place is for `_open`, and may be another file than the one that we have by now.
         archives = [file for file in seen if file.path != state.log.path and file.inode != self._inode]
         pairs = matched(archives, others)

@@ -82,6 +82,8 @@ class LogState:
     wake: Wake = attrs.field(factory=Wake)
     archives_changed: bool = True
     """Whether the archives have to be looked at."""
+    archives_rewritten: bool = False
+    """Whether what is known of the archives is of no use any more."""
     ready: trio.Event = attrs.field(factory=trio.Event)
     """Set once what was there has been counted."""
     reached: Position | None = None

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, tzinfo
 
-from actors.logs.expressions import Expression
+from actors.expressions import Expression
 from actors.logs.known import KnownLog
 from actors.logs.parsing.heads import Calendar, Head, from_pattern, head_of
 from actors.logs.parsing.text import decoded, is_utf16

@@ -7,7 +7,7 @@ from datetime import datetime
 import attrs
 import stringzilla as sz
 
-from actors.logs.expressions import Expression
+from actors.expressions import Expression
 from actors.logs.indexing import Block
 from actors.logs.indexing.generation import RANK
 from actors.logs.records import Level, LogRecord

@@ -66,7 +66,11 @@ class Archives:
             os.unlink(self._path)  # noqa: PTH108  see the module
             return
         for number in range(free - 1, 0, -1):
-            os.rename(self._name(number), self._name(number + 1, packed=number in self._packed))  # noqa: PTH104
+            try:
+                os.rename(self._name(number), self._name(number + 1, packed=number in self._packed))  # noqa: PTH104
+            except FileNotFoundError:
+                self._forget(number)  # somebody took it away, which must not end rotations
+                continue
             self._sizes[number + 1] = self._sizes.pop(number)
             if number in self._packed:
                 self._packed.remove(number)
@@ -83,11 +87,14 @@ class Archives:
             return False
         oldest = max(self._sizes)
         _unlink(self._name(oldest))
-        del self._sizes[oldest]
-        self._packed.discard(oldest)
-        if oldest == self._packing:
-            self.stop_packing()
+        self._forget(oldest)
         return True
+
+    def _forget(self, number: int) -> None:
+        self._sizes.pop(number, None)
+        self._packed.discard(number)
+        if number == self._packing:
+            self.stop_packing()
 
     # -- compressing
 

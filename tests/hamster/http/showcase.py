@@ -7,6 +7,7 @@ from actors import ProcessOptions, ServiceSettings, System, SystemSettings
 from actors.alerts.actor import Alerts, new_record
 from actors.alerts.messages import AlertCommands
 from actors.logs import Logs
+from actors.logs.retention import Retention
 from actors.metrics.charts import Charts
 from actors.metrics.messages import MetricsQuestions, Readings
 from actors.metrics.top import Processes
@@ -39,7 +40,17 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
     metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None), charts, processes)
     record = new_record(settings.alerts, bus, None, zone=SEOUL, find=board.settings_of)
     alerts = Alerts(record, cast("Ref[AlertCommands]", None), nobody[2], settings.alerts)
-    return System(settings, bus, *nobody, board, metrics, alerts, cast("History", None), cast("Logs", None))
+    return System(
+        settings,
+        bus,
+        *nobody,
+        board,
+        metrics,
+        alerts,
+        cast("History", None),
+        cast("Logs", None),
+        cast("Retention", None),
+    )
 
 
 def hub_of(system: System) -> Hub:

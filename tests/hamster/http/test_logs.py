@@ -397,3 +397,44 @@ async def test_streams_end_when_the_server_does(tmp_path: Path) -> None:
             async with a_hamster(tmp_path, line(0)) as asking:
                 nursery.start_soon(listen, asking)
                 await connected.wait()
+
+
+async def test_the_retention_policy_is_the_apis_unless_the_file_says_it(tmp_path: Path) -> None:
+    async with a_hamster(tmp_path, line(0)) as asking:
+        status, policy = await asking.ask("GET", "/api/logs/retention-policy")
+        assert (status, policy["max_days"], policy["owner"]) == (200, 30, "api")
+        status, said = await asking.ask("POST", "/api/logs/retention-policy", {**policy, "max_days": 7})
+        assert (status, said["max_days"]) == (200, 7)
+        status, said = await asking.ask("POST", "/api/logs/retention-policy", {"max_days": -1, "loud": 1})
+        assert (status, {problem["field"] for problem in said["errors"]}) == (400, {"max_days", "loud"})
+    async with running(tmp_path, None) as asking:
+        assert (await asking.ask("GET", "/api/logs/retention-policy"))[1]["max_days"] == 7
+    async with running(tmp_path, "[logs.retention]\nmax_days = 3\n") as asking:
+        assert (await asking.ask("GET", "/api/logs/retention-policy"))[1]["max_days"] == 3
+        status, said = await asking.ask("POST", "/api/logs/retention-policy", {"max_days": 7})
+        assert status == 409
+        assert "[logs.retention]" in said["detail"]
+
+
+async def test_a_clean_up_says_what_it_would_do_and_then_does_it(tmp_path: Path) -> None:
+    async with a_hamster(tmp_path, line(0), toml="[logs.retention]\nmax_days = 1\n") as asking:
+        old = tmp_path / "data" / "logs" / f"{OWN}.1"
+        old.write_text(line(0) * 100, "utf-8")
+        os.utime(old, (0, 0))
+        status, said = await asking.ask("POST", "/api/logs/cleanup?dry_run=true")
+        assert (status, said["deleted_files"], said["dry_run"], old.exists()) == (200, 1, True, True)
+        assert said["total_space_freed"] == old.stat().st_size
+        status, said = await asking.ask("POST", "/api/logs/cleanup")
+        assert (status, said["deleted"], old.exists()) == (200, [{"name": old.name, "reason": "age"}], False)
+
+
+async def test_a_log_from_outside_is_read_by_its_pattern(tmp_path: Path) -> None:
+    outside = tmp_path / "other" / "app.txt"
+    outside.parent.mkdir()
+    outside.write_text("E|2026-01-01 00:00:00|kaputt\n", "utf-8")
+    pattern = r"^(?P<level>\\w)\\|(?P<timestamp>[^|]+)\\|(?P<message>.*)"
+    toml = f'[logs.files."app.txt"]\npath = "{outside}"\npattern = "{pattern}"\n'
+    async with a_hamster(tmp_path, toml=toml) as asking:
+        (entry,) = (await get(asking, "/api/logs/?file_name=app.txt")).json()
+        assert (entry["level"], entry["message"], entry["service"]) == ("ERROR", "kaputt", None)
+        assert entry["timestamp"].startswith("2026-01-01T00:00:00")

@@ -11,7 +11,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.logs.expressions import Expression, InvalidExpression
+from actors.expressions import Expression, InvalidExpression
 from actors.logs.indexing import Generation
 from actors.logs.indexing.generations import FIRST, look_at
 from actors.logs.known import KnownLog
