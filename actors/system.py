@@ -17,7 +17,7 @@ from actors.alerts.tables import MIGRATIONS as ALERT_TABLES
 from actors.logs.alerting import LogAlertsActor
 from actors.logs.files.catalogue import Catalogue
 from actors.logs.known import KnownLog
-from actors.logs.logs import Logs, open_logs
+from actors.logs.logs import LOG_INDEX, Logs, open_logs
 from actors.logs.records import Origin
 from actors.logs.retention import MIGRATIONS as RETENTION_TABLE
 from actors.logs.retention import CleanerActor, Retention
@@ -68,9 +68,6 @@ ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 
 ADDED_SECONDS = 2.0
 """How long the start waits for the services that were added over the API."""
-
-LOG_INDEX = "log_index"
-"""In the data directory: what was counted of the logs, which can always be counted again."""
 
 DOMAIN_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """A domain gives up after this many crashes; the backoff of a single actor hardly allows so many."""
@@ -279,7 +276,8 @@ async def _open_logs(root: Supervisor, settings: SystemSettings, services: Servi
     intensity = RestartIntensity(DOMAIN_INTENSITY.restarts * SERVICES, DOMAIN_INTENSITY.period)
     domain = await root.start_supervisor(SupervisorSpec("logs", intensity=intensity, restart=Restart.TEMPORARY))
     catalogue = Catalogue(settings.logs_dir, captures, outside_logs(settings.logs))
-    logs = Logs(catalogue, settings.data_dir / LOG_INDEX, settings.tzinfo)
+    # Times without an offset are the machine's: so are those of the processes that write them.
+    logs = Logs(catalogue, settings.data_dir / LOG_INDEX, None)
     await open_logs(logs, domain)
     return logs, domain
 

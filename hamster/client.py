@@ -299,6 +299,15 @@ class HamsterClient:
         """
         return await self._request("GET", path, kind)
 
+    async def post(self, path: str, kind: type[T], *, wait: float = RELOAD_SECONDS) -> T:
+        """What `POST` of *path*, without a body, answers within *wait* seconds and some. Raises as `get`."""
+        return await self._request("POST", path, kind, wait=wait)
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """For answers that come bit by bit."""
+        return self._http
+
     async def metrics(self) -> dict[str, object]:
         """The newest sample."""
         return await self._request("GET", "/api/metrics/", dict[str, object])

@@ -8,7 +8,7 @@ from actors.logs.following.state import Told
 from actors.logs.known import OWN_LOG, KnownLog
 from actors.logs.logs import Logs, LogStatistics, open_logs
 from actors.logs.positions import Position
-from actors.logs.reading import Filter, Page, ReadingFailed, StaleCursor, TooManyReaders
+from actors.logs.reading import Filter, Page, Reader, ReadingFailed, Source, StaleCursor, TooManyReaders
 from actors.logs.reading.pages import Entry
 from actors.logs.records import LEVELS, Level, LogRecord, Origin
 
@@ -31,7 +31,9 @@ __all__ = [
     "Origin",
     "Page",
     "Position",
+    "Reader",
     "ReadingFailed",
+    "Source",
     "StaleCursor",
     "Told",
     "TooManyReaders",

@@ -30,6 +30,8 @@ from actors.runtime import Actor, Backoff, ChildSpec, Subscription, Supervisor
 
 log = logging.getLogger("actors.logs")
 
+LOG_INDEX = "log_index"
+"""The folder of the data directory for what was counted of the logs; it can always be counted again."""
 CAPACITY = 1000
 """Records that a listener may be behind."""
 POLL_SECONDS = 0.25

@@ -20,6 +20,7 @@ COMMANDS = {
     "add": ("adding", "Add a service."),
     "remove": ("adding", "Remove a service that was added."),
     "events": ("events", "Show what happened to the services."),
+    "logs": ("logs", "Show what was logged, and follow it."),
     "watch": ("watch", "Print what happens, the moment it happens."),
     "alerts": ("alerts", "Show the alerts."),
     "actors": ("actors", "Show the tree of actors."),

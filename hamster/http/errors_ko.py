@@ -109,6 +109,7 @@ LOG_CURSOR = "커서 {cursor}은(는) 더 이상 유효하지 않습니다. 커�
 LOG_BUSY = "로그 검색 요청이 너무 많습니다. 잠시 후 다시 시도해 주세요"
 LOG_SLOW = "로그를 제시간에 읽지 못했습니다. 기간이나 범위를 줄여 주세요"
 RETENTION_OWNED = "로그 보관 정책은 설정 파일의 [logs.retention]에서 관리됩니다. 파일에서 변경해 주세요"
+CURSOR_OF_SEVERAL = "커서는 로그 파일 하나에만 사용할 수 있습니다. 여러 파일에는 offset을 사용해 주세요"
 START_AFTER_END = "시작 시간은 종료 시간보다 늦을 수 없습니다"
 FROM_AFTER_TO = "시작 시간(from)은 종료 시간(to)보다 늦을 수 없습니다"
 

@@ -24,7 +24,8 @@ class EntryModel:
     line_number: int | None
     thread_id: str | None
     id: str
-    service: str | None
+    service: str
+    """Of a log from outside its name."""
     truncated: bool
 
 
@@ -51,7 +52,7 @@ def entry_model(log: KnownLog, position: Position, record: LogRecord, stamp: Sta
         line_number=record.line_number,
         thread_id=record.thread,
         id=str(position),
-        service=log.service,
+        service=log.service or log.name,
         truncated=record.truncated,
     )
 

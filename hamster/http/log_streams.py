@@ -7,12 +7,12 @@ import trio
 from quart import Response, request, websocket
 from quart_trio import QuartTrio
 
-from actors.logs import OWN_LOG, Entry, Filter, Level, Logs, Position, Told
+from actors.logs import Entry, Filter, Level, Logs, Position, Told
 from actors.runtime import Lagged, Subscription
 from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.log_models import entry_of, told_json
-from hamster.http.logs import read_levels
+from hamster.http.logs import read_levels, read_names
 from hamster.http.parameters import Query, reading
 from hamster.http.times import Stamp
 
@@ -21,7 +21,6 @@ CLIENT_RECORDS = 2000
 """How far a client may be behind: seconds of a busy log, about 2 MB at most for usual lines."""
 BATCH = 200
 FIRST_LINES = 50
-EVERYTHING = "*"
 MOST_POSITIONS = 100
 """Logs of one stream whose positions fit into an id."""
 
@@ -63,12 +62,6 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
 
     app.add_url_rule("/api/logs/stream", "logs.stream", stream, methods=["GET"])
     app.add_websocket("/api/logs/ws", "logs.ws", socket)
-
-
-def read_names(query: Query) -> tuple[str, ...] | None:
-    """Of which logs; None: of all."""
-    names = query.words("file_name") or (OWN_LOG,)
-    return None if EVERYTHING in names else names
 
 
 def read_places(query: Query, text: str, names: Sequence[str] | None) -> Places | None:

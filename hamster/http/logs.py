@@ -1,6 +1,6 @@
 """`/api/logs`: pages, searches and statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 import attrs
@@ -16,6 +16,8 @@ from hamster.http.parameters import Query, reading
 from hamster.http.times import Stamp
 
 LEVEL_NAMES: Mapping[str, Level] = {**{level: level for level in LEVELS}, "WARN": "WARNING", "FATAL": "CRITICAL"}
+EVERYTHING = "*"
+"""In place of a name: all logs."""
 MOST = 1000
 FRONTEND_MOST = 5000
 MOST_OFFSET = 10_000_000
@@ -33,22 +35,21 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
 
     async def entries() -> Response:
         with reading(request.args) as query:
-            name = query.text("file_name", default=OWN_LOG)
+            names = read_names(query)
             limit = query.integer("limit", default=100, low=1, high=MOST)
             offset = query.integer("offset", default=0, low=0, high=MOST_OFFSET)
-            cursor = read_cursor(query)
+            cursor = read_cursor(query, names)
             wanted = read_filter(query, local())
-        source = await logs.source(name)
-        page = await logs.reader.page(source, wanted, limit, offset=offset, cursor=cursor, with_total=False)
+        page = await page_of(logs, names, wanted, limit, offset, cursor, with_total=False)
         return json_response([entry_of(entry, stamp) for entry in page.entries], headers=page_headers(page))
 
     async def search() -> Response:
         with reading(request.args) as query:
             text = query.text("query")
-            name = query.text("file_name", default=OWN_LOG)
+            names = read_names(query)
             limit = query.integer("limit", default=100, low=1, high=MOST)
             offset = query.integer("offset", default=0, low=0, high=MOST_OFFSET)
-            cursor = read_cursor(query)
+            cursor = read_cursor(query, names)
             cased = query.boolean("case_sensitive", default=False)
             by_expression = query.boolean("regex", default=False)
             wanted = attrs.evolve(read_filter(query, local()), cased=cased)
@@ -58,11 +59,10 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
                 wanted = attrs.evolve(wanted, expression=read_expression(query, "query", text, cased=cased))
             else:
                 wanted = attrs.evolve(wanted, text=text)
-        source = await logs.source(name)
-        page = await logs.reader.page(source, wanted, limit, offset=offset, cursor=cursor)
+        page = await page_of(logs, names, wanted, limit, offset, cursor)
         found = {
             "query": text,
-            "file_name": name,
+            "file_name": EVERYTHING if names is None else ",".join(names),
             "total_matches": page.total,
             "logs": [entry_of(entry, stamp) for entry in page.entries],
         }
@@ -117,9 +117,34 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     app.add_url_rule("/api/logs/files", "logs.files", files, methods=["GET"])
 
 
+async def page_of(
+    logs: Logs,
+    names: Sequence[str] | None,
+    wanted: Filter,
+    limit: int,
+    offset: int,
+    cursor: Position | None,
+    *,
+    with_total: bool = True,
+) -> Page:
+    """A page of one log, or of several by time. One of several has no cursor: it goes on by its offset."""
+    if names is not None and len(names) == 1:
+        source = await logs.source(names[0])
+        return await logs.reader.page(source, wanted, limit, offset=offset, cursor=cursor, with_total=with_total)
+    sources = await logs.sources() if names is None else [await logs.source(name) for name in names]
+    page = await logs.reader.merged(sources, wanted, limit, offset=offset, with_total=with_total)
+    return attrs.evolve(page, next=None)
+
+
 def page_headers(page: Page) -> Mapping[str, str] | None:
     """Where the next page begins; None: there is none."""
     return None if page.next is None else {"X-Next-Cursor": str(page.next)}
+
+
+def read_names(query: Query) -> tuple[str, ...] | None:
+    """Of which logs; None: of all."""
+    names = query.words("file_name") or (OWN_LOG,)
+    return None if EVERYTHING in names else names
 
 
 def read_levels(query: Query, name: str = "level") -> tuple[Level, ...] | None:
@@ -127,9 +152,12 @@ def read_levels(query: Query, name: str = "level") -> tuple[Level, ...] | None:
     return query.choices(name, LEVEL_NAMES) or None
 
 
-def read_cursor(query: Query, name: str = "cursor") -> Position | None:
-    """A place in a log; None: none was given."""
+def read_cursor(query: Query, names: Sequence[str] | None, name: str = "cursor") -> Position | None:
+    """A place in the one log of *names*; None: none was given."""
     text = query.text(name, limit=64)
+    if text and (names is None or len(names) > 1):
+        query.problem(name, errors_ko.CURSOR_OF_SEVERAL)
+        return None
     if not text:
         return None
     found = Position.parse(text)

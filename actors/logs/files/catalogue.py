@@ -83,8 +83,12 @@ class Catalogue:
 
     def logs(self) -> Sequence[KnownLog]:
         """All of them, our own first. Blocking."""
-        names = [name for name in self._names() if self.is_log(name) and name != OWN_LOG]
-        return [self.of_directory(OWN_LOG), *(self.of_directory(name) for name in names), *self.outside.values()]
+        there = self._names()
+        names = {name for name in there if self.is_log(name)}
+        # Of a service that is gone only archives may be left.
+        names |= {log for name in there for log in self._owners(name) if archive_of(log, name) is not None}
+        others = sorted(names - {OWN_LOG})
+        return [self.of_directory(OWN_LOG), *map(self.of_directory, others), *self.outside.values()]
 
     def files(self) -> Sequence[LogFile]:
         """All files that are there, each log followed by its archives. Blocking."""
@@ -104,7 +108,7 @@ class Catalogue:
     def _owners(self, name: str) -> Sequence[str]:
         """The logs that *name* may be an archive of."""
         at = name.find(SUFFIX)
-        return [] if at < 0 or name.endswith(SUFFIX) else [name[: at + len(SUFFIX)]]
+        return [] if at < 0 or name.startswith(".") or name.endswith(SUFFIX) else [name[: at + len(SUFFIX)]]
 
     def _names(self) -> Sequence[str]:
         return _names_of(self.directory)

@@ -436,5 +436,5 @@ async def test_a_log_from_outside_is_read_by_its_pattern(tmp_path: Path) -> None
     toml = f'[logs.files."app.txt"]\npath = "{outside}"\npattern = "{pattern}"\n'
     async with a_hamster(tmp_path, toml=toml) as asking:
         (entry,) = (await get(asking, "/api/logs/?file_name=app.txt")).json()
-        assert (entry["level"], entry["message"], entry["service"]) == ("ERROR", "kaputt", None)
+        assert (entry["level"], entry["message"], entry["service"]) == ("ERROR", "kaputt", "app.txt")
         assert entry["timestamp"].startswith("2026-01-01T00:00:00")
