@@ -17,11 +17,15 @@ from actors.settings import (
     FileWatchOptions,
     JsonCheck,
     JsonPaths,
+    LogAlert,
     LogOptions,
+    LogsSettings,
     MaintenanceWindow,
     MetricsSettings,
+    OutsideLog,
     ProcessOptions,
     ReadyOptions,
+    RetentionOptions,
     ScheduleOptions,
     ServiceSettings,
     SourceOptions,
@@ -38,6 +42,10 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[alerts]`": AlertSettings,
     "`[alerts.rules.NAME]`": AlertRule,
     "`[[alerts.maintenance]]`": MaintenanceWindow,
+    "`[logs]`": LogsSettings,
+    "`[logs.files.NAME]`": OutsideLog,
+    "`[logs.alerts.NAME]`": LogAlert,
+    "`[logs.retention]`": RetentionOptions,
     "`[time]`": TimeSettings,
     "`[services.ID]`": ServiceSettings,
     "`[services.ID.log]`": LogOptions,
@@ -59,6 +67,7 @@ NO_KEYS = {"id", "process", "monitor", "origin", "instance_of", "instance"}
 MADE = {
     "name": "the id", "env": "`{}`", "limits": "`{}`", "headers": "`{}`", "depends_on": "`[]`", "log": "its defaults",
     "sources": "`{}`", "checks": "`{}`",
+    "files": "`{}`", "alerts": "`{}`", "level_based_retention": "`{}`",
 }  # fmt: skip
 
 
@@ -73,7 +82,7 @@ def documented(heading: str) -> dict[str, list[str]]:
 def default(field: "attrs.Attribute[object]") -> str:
     """A field's default as the page should have it."""
     value = cast("object", field.default)
-    if field.name in MADE and value is not None and not isinstance(value, str):
+    if field.name in MADE and hasattr(value, "factory"):
         return MADE[field.name]
     if getattr(value, "factory", None) is default_rules:
         return "the five"

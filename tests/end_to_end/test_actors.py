@@ -27,8 +27,11 @@ def test_the_tree_has_every_actor_with_its_figures(demo: Hamster) -> None:
     expected = {"system", "system/metrics", "system/metrics/sampler", "system/services"}
     expected |= {"system/alerts", "system/alerts/book", "system/history", "system/history/recorder"}
     expected |= {"system/webhooks", "system/webhooks/outbox"}
+    expected |= {"system/logs", "system/logs/clerk", "system/logs/cleaner", "system/logs/alerts"}
+    # Each log that is there has a follower of its own.
+    senders = {path for path in by_path if path.startswith("system/logs/") and path.endswith(".log")}
     # Each receiver that something was sent to has a sender of its own.
-    senders = {path for path in by_path if path.startswith("system/webhooks/")}
+    senders |= {path for path in by_path if path.startswith("system/webhooks/")}
     assert set(by_path) == expected | senders | {f"system/services/{one['id']}" for one in services}
     sampler = by_path["system/metrics/sampler"]
     assert (sampler.kind, sampler.state) == ("actor", "running")

@@ -19,11 +19,11 @@ import trio
 
 from actors.logs.files.opening import open_log
 from actors.logs.indexing.fast import fast_tally
-from actors.logs.indexing.generation import Block, Loggers, Minutes
+from actors.logs.indexing.generation import Block, Generation, Loggers, Minutes
 from actors.logs.indexing.generations import Seen
 from actors.logs.indexing.tallying import Tally, tally
 from actors.logs.known import KnownLog
-from actors.logs.parsing import Parser
+from actors.logs.parsing import Parser, decoded
 from actors.logs.parsing.parser import LEARNT_FROM
 from actors.logs.records import Origin
 
@@ -31,6 +31,9 @@ _log = logging.getLogger("actors.logs")
 
 BULK_BYTES = 4 * 1024 * 1024
 """More than this is counted in a process of its own."""
+
+SHARED_BYTES = 32 * 1024 * 1024
+"""More than this is shared by two processes."""
 
 LEAST_SECONDS = 30.0
 BYTES_PER_SECOND = 2_000_000
@@ -52,6 +55,7 @@ class Question(msgspec.Struct):
     pattern: str | None
     encoding: str | None
     zone: str | None
+    final: bool = False
 
 
 class Counted(msgspec.Struct):
@@ -102,18 +106,68 @@ async def counted(
     )
     if seen.packed or size > BULK_BYTES:
         with trio.move_on_after(LEAST_SECONDS + size / BYTES_PER_SECOND):
-            command = [sys.executable, "-m", "actors.logs.indexing.bulk"]
-            asked = msgspec.json.encode(question)
-            done = await trio.run_process(command, stdin=asked, capture_stdout=True, capture_stderr=True, check=False)
-            if done.returncode == 0:
-                return _as_tally(msgspec.msgpack.decode(done.stdout, type=Counted))
-            said = done.stderr.decode("utf-8", errors="replace").strip().rpartition("\n")[2]
-            _log.warning("logs.counting_failed path=%s error=%r next=count_in_a_thread", seen.path, said[:300])
+            middle = (
+                None
+                if seen.packed or size < SHARED_BYTES
+                else await trio.to_thread.run_sync(_middle, question, about.parser, size, limiter=limiter)
+            )
+            found = await (_in_process(question) if middle is None else _by_two(question, middle))
+            if found is not None:
+                return found
         if seen.packed:
             raise OSError("it could not be unpacked and counted")
     return await trio.to_thread.run_sync(
         _here, question, about.parser, fd, limiter=limiter, abandon_on_cancel=fd is None
     )
+
+
+async def _by_two(question: Question, middle: int) -> Tally | None:
+    """By two processes, each of which counts its part."""
+    parts = [
+        msgspec.structs.replace(question, end=middle, final=True),
+        msgspec.structs.replace(question, start=middle),
+    ]
+    found: dict[int, Tally | None] = {}
+
+    async def part(number: int) -> None:
+        found[number] = await _in_process(parts[number])
+
+    async with trio.open_nursery() as nursery:
+        for number in range(len(parts)):
+            nursery.start_soon(part, number)
+    first, second = found[0], found[1]
+    if first is None or second is None:
+        return None
+    whole = Generation(0, 0, b"", blocks=first.blocks, minutes=first.minutes, loggers=first.loggers)
+    whole.extend(second.blocks, second.minutes, second.loggers)
+    return Tally(whole.blocks, whole.minutes, whole.loggers, second.end)
+
+
+async def _in_process(question: Question) -> Tally | None:
+    """By a process of its own; None, and it is logged, if that fails."""
+    command = [sys.executable, "-m", "actors.logs.indexing.bulk"]
+    asked = msgspec.json.encode(question)
+    done = await trio.run_process(command, stdin=asked, capture_stdout=True, capture_stderr=True, check=False)
+    if done.returncode == 0:
+        return _as_tally(msgspec.msgpack.decode(done.stdout, type=Counted))
+    said = done.stderr.decode("utf-8", errors="replace").strip().rpartition("\n")[2]
+    _log.warning("logs.counting_failed path=%s error=%r next=count_in_a_thread", question.path, said[:300])
+    return None
+
+
+def _middle(question: Question, parser: Parser, size: int) -> int | None:
+    """Where a record surely begins, about in the middle; None: that is not seen. Blocking."""
+    with contextlib.suppress(OSError), _opened(question) as fd:
+        at = question.start + size // 2
+        data = os.pread(fd, LEARNT_FROM, at)
+        line = data.find(b"\n") + 1
+        while 0 < line < len(data):
+            stop = data.find(b"\n", line)
+            head = parser.head(decoded(data[line:stop], parser.encoding)) if stop > 0 and not parser.wide else None
+            if head is not None and head.timestamp is not None:
+                return at + line
+            line = stop + 1
+    return None
 
 
 def _as_tally(counted: Counted) -> Tally:
@@ -124,7 +178,7 @@ def _here(question: Question, parser: Parser, fd: int | None) -> Tally:
     with contextlib.ExitStack() as stack:
         opened = fd if fd is not None else stack.enter_context(_opened(question))
         end = os.fstat(opened).st_size if question.end is None else question.end
-        return tally(opened, question.start, end, parser, lambda: time.sleep(0))
+        return tally(opened, question.start, end, parser, between=lambda: time.sleep(0), final=question.final)
 
 
 @contextlib.contextmanager
@@ -179,7 +233,7 @@ def main() -> int:
         fd = unpacked(opened) if question.packed else opened
         parser.learn(os.pread(fd, LEARNT_FROM, 0))
         end = os.fstat(fd).st_size if question.end is None else question.end
-        found = fast_tally(fd, question.start, end, parser)
+        found = fast_tally(fd, question.start, end, parser, final=question.final)
     sys.stdout.buffer.write(msgspec.msgpack.encode(Counted(found.blocks, found.minutes, found.loggers, found.end)))
     return 0
 

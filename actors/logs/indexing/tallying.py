@@ -31,7 +31,15 @@ def slices(fd: int, start: int, end: int, size: int = SLICE) -> Iterator[bytes]:
         start += len(data)
 
 
-def tally(fd: int, start: int, end: int, parser: Parser, between: Callable[[], None] = lambda: None) -> Tally:
+def tally(
+    fd: int,
+    start: int,
+    end: int,
+    parser: Parser,
+    *,
+    between: Callable[[], None] = lambda: None,
+    final: bool = False,
+) -> Tally:
     """Count the records between *start*, where one begins, and *end*; one that may go on behind *end* is left out.
 
     Args:
@@ -40,6 +48,7 @@ def tally(fd: int, start: int, end: int, parser: Parser, between: Callable[[], N
         end: Where it ends.
         parser: How the file is read.
         between: Called between two slices; it may raise to give up.
+        final: Another record begins at *end*: the last one is complete.
     """
     into = Generation(0, 0, b"", blocks=[Block(start, start, [0] * 5)])
     assembler = Assembler(parser, start, after_record=start > 0)
@@ -47,6 +56,8 @@ def tally(fd: int, start: int, end: int, parser: Parser, between: Callable[[], N
         for record in assembler.feed(data):
             into.add(record)
         between()
+    for record in assembler.finish() if final else ():
+        into.add(record)
     return Tally([block for block in into.blocks if block.end > block.start], into.minutes, into.loggers, into.indexed)
 
 
