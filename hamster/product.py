@@ -132,6 +132,7 @@ async def _open_hamster(
         )
         async with (
             background(hub.run, name="websocket hub"),
+            background(hub.run_logs, name="logs of the websocket hub"),
             open_server(app, sockets=sockets, error_answer=wire_error) as serving,
             background(partial(watch_if_configured, reloader), name="config watch"),
         ):

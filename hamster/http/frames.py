@@ -1,7 +1,7 @@
 """What goes over the WebSocket: frames made of events, each encoded once for all clients."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -9,12 +9,14 @@ import attrs
 import msgspec
 
 from actors.alerts.messages import AlertChanged
+from actors.logs import Told
 from actors.metrics.messages import Readings, SampleTaken
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured, ServiceView
 from actors.services.monitors.feed.messages import NewsEvent, NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
 from hamster.http import texts_ko
 from hamster.http.alert_models import alert_frame
+from hamster.http.log_models import told_json
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.news_frames import news_data
@@ -105,6 +107,11 @@ class FrameMaker:
                 yield self.frame("news_update", news_data(event, self._stamp), service_id=_feed_of(event))
             case _:
                 assert_never(event)
+
+    def log_update(self, name: str, entries: Sequence[Told]) -> Frame:
+        """What was written to the log *name*, the oldest first."""
+        shown = [msgspec.Raw(told_json(told, self._stamp)) for told in entries]
+        return self.frame("log_update", {"file_name": name, "entries": shown, "total_new_entries": len(entries)})
 
     def status_update(self, view: ServiceView) -> Frame:
         """The status of one service."""

@@ -1,12 +1,13 @@
 """The hub: follows the bus once and hands every frame to all clients, of which none can hold up another."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 import trio
 
 from actors.alerts.messages import AlertChanged
+from actors.logs import Told
 from actors.metrics.messages import SampleTaken
 from actors.runtime import Lagged, Subscription
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
@@ -32,6 +33,10 @@ SHOWN: tuple[type[Event], ...] = (
     SourceChanged,
 )
 """What becomes frames."""
+LOG_UPDATE = "log_update"
+LOG_RECORDS = 5_000
+LOG_BATCH = 200
+"""Records of one look at most: an update has those of one log."""
 SETTLE_SECONDS = 0.5
 """How long the last frames may take to their clients before the sockets are closed; milliseconds, if they read."""
 
@@ -44,6 +49,8 @@ class Interest:
     service_ids: frozenset[str] | None = None
     """Of frames about a service, only these services'; None for all."""
     alert_levels: frozenset[str] | None = None
+    log_levels: frozenset[str] | None = None
+    """Of records of logs, only these levels'; None for all."""
 
     def covers(self, frame: Frame) -> bool:
         """Whether *frame* is wanted."""
@@ -87,6 +94,8 @@ class Hub:
         self._clients: dict[str, Client] = {}
         self._number = 0
         self._events = system.bus.subscribe(*SHOWN, capacity=HUB_EVENTS)
+        self._logs = system.logs
+        self._interest_changed = trio.Event()
 
     @property
     def clients(self) -> Mapping[str, Client]:
@@ -104,6 +113,45 @@ class Hub:
         """Forget *client*."""
         self._clients.pop(client.name, None)
         client.frames.close()
+
+    def interest_changed(self) -> None:
+        """A client wants something else than before."""
+        self._interest_changed.set()
+
+    def _listeners(self) -> list[Client]:
+        """Who wants what is written to logs."""
+        return [client for client in self._clients.values() if LOG_UPDATE in client.interest.types]
+
+    async def run_logs(self) -> None:
+        """Hand what is written to logs to the clients that want it, for as long as one does. Runs for ever."""
+        while True:
+            if self._listeners():
+                with self._logs.feed(None, capacity=LOG_RECORDS) as feed:
+                    while self._listeners():
+                        self._hand_out_logs(await feed.receive_batch(LOG_BATCH))
+            self._interest_changed = trio.Event()
+            if not self._listeners():
+                await self._interest_changed.wait()
+
+    def _hand_out_logs(self, batch: Sequence[Told | Lagged]) -> None:
+        by_log: dict[str, list[Told]] = {}
+        for told in batch:
+            if not isinstance(told, Lagged):
+                by_log.setdefault(told.log.name, []).append(told)
+        missed = sum(told.missed for told in batch if isinstance(told, Lagged))
+        listeners = self._listeners()
+        for levels in {client.interest.log_levels for client in listeners}:
+            frames = [
+                self.maker.log_update(name, wanted)
+                for name, entries in by_log.items()
+                if (wanted := [told for told in entries if levels is None or told.record.level in levels])
+            ]
+            if missed:
+                frames.append(self.maker.frame("lagged", {"missed": missed}))
+            for client in listeners:
+                if client.interest.log_levels == levels:
+                    for frame in frames:
+                        client.frames.push(frame)
 
     def close(self) -> None:
         """Take no more events."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+import attrs
 import msgspec
 import trio
 from quart import websocket
@@ -13,9 +14,19 @@ from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.frames import ALERT_LEVELS, EVENT_TYPES, Frame
 from hamster.http.live import Client, Hub, Interest
+from hamster.http.logs import LEVEL_NAMES
 
 SERVER_VERSION = "1.0.0"
-FEATURES = ("status_update", "service_event", "alert", "services_update", "metrics_update", "subscribe", "filters")
+FEATURES = (
+    "status_update",
+    "service_event",
+    "alert",
+    "services_update",
+    "metrics_update",
+    "subscribe",
+    "filters",
+    "log_update",
+)
 BATCH = 64
 """Frames taken from a client's queue at a time; its own answers come between them."""
 
@@ -101,6 +112,7 @@ def handle(received: str | bytes, client: Client, hub: Hub, system: System) -> l
             return [hub.maker.frame("pong", {"client_id": client.name, **echo(parameters)})]
         case "subscribe":
             client.interest = subscribed(client.interest, parameters)
+            hub.interest_changed()
             return []
         case "unsubscribe":
             client.interest = unsubscribed(client.interest, parameters)
@@ -148,11 +160,12 @@ def subscribed(interest: Interest, parameters: dict[str, object]) -> Interest:
     if filters is not None and not isinstance(filters, dict):
         raise BadFrameError("INVALID_DATA", errors_ko.WS_DATA_NO_OBJECT, field="filters")
     given = cast("dict[str, object]", filters or {})
-    words(given, "log_levels", None)
+    levels = words(given, "log_levels", None)
     return Interest(
         types=interest.types if types is None else types,
         service_ids=words(given, "service_ids", None) if filters is not None else interest.service_ids,
         alert_levels=words(given, "alert_levels", ALERT_LEVELS) if filters is not None else interest.alert_levels,
+        log_levels=log_levels(levels) if filters is not None else interest.log_levels,
     )
 
 
@@ -160,7 +173,25 @@ def unsubscribed(interest: Interest, parameters: dict[str, object]) -> Interest:
     """The interest after `unsubscribe`: without the types named, or without any."""
     types = words(parameters, "event_types", EVENT_TYPES)
     left = frozenset[str]() if types is None else interest.types - types
-    return Interest(left, interest.service_ids, interest.alert_levels)
+    return attrs.evolve(interest, types=left)
+
+
+def log_levels(words_given: frozenset[str] | None) -> frozenset[str] | None:
+    """The levels that a client names, in any spelling; None: all.
+
+    Raises:
+        BadFrameError: One is none.
+    """
+    if words_given is None:
+        return None
+    found: set[str] = set()
+    for word in words_given:
+        level = LEVEL_NAMES.get(word.upper())
+        if level is None:
+            text = errors_ko.WS_BAD_VALUE.format(field="log_levels", got=_short(word), expected=", ".join(LEVEL_NAMES))
+            raise BadFrameError("INVALID_DATA", text, field="log_levels", got=_short(word))
+        found.add(level)
+    return frozenset(found)
 
 
 def words(parameters: dict[str, object], name: str, known: tuple[str, ...] | None) -> frozenset[str] | None:

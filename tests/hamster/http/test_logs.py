@@ -438,3 +438,27 @@ async def test_a_log_from_outside_is_read_by_its_pattern(tmp_path: Path) -> None
         (entry,) = (await get(asking, "/api/logs/?file_name=app.txt")).json()
         assert (entry["level"], entry["message"], entry["service"]) == ("ERROR", "kaputt", "app.txt")
         assert entry["timestamp"].startswith("2026-01-01T00:00:00")
+
+
+async def test_the_websocket_of_everything_has_what_is_written_for_those_who_want_it(tmp_path: Path) -> None:
+    async with a_hamster(tmp_path, line(0)) as asking:
+        url = asking.hamster.url.replace("http", "ws") + "/ws"
+        with trio.fail_after(LONG):
+            async with trio_websocket.open_websocket_url(url) as socket:
+                filters = {"log_levels": ["error", "WARN"]}
+                wanted = {"type": "subscribe", "data": {"event_types": ["log_update"], "filters": filters}}
+                await socket.send_message(json.dumps(wanted))
+                logs = asking.hamster.system.logs
+                while not logs.followed[OWN].feeds:
+                    await trio.lowlevel.checkpoint()
+                append(tmp_path, line(1), line(2, "ERROR"), line(3, "WARNING"))
+                while True:
+                    frame = json.loads(await socket.get_message())
+                    if frame["type"] == "log_update":
+                        break
+                data = frame["data"]
+                assert (data["file_name"], data["total_new_entries"]) == (OWN, 2)
+                assert numbers(data["entries"]) == [2, 3]
+                await socket.send_message(json.dumps({"type": "unsubscribe"}))
+                await socket.send_message('{"type": "subscribe", "filters": {"log_levels": ["LOUD"]}}')
+                assert json.loads(await socket.get_message())["data"]["details"]["field"] == "log_levels"
