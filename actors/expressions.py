@@ -55,7 +55,7 @@ class Expression:
         """Whether a match surely lies within one line, and does not depend on where its text begins and ends."""
         return not _ACROSS.search(self.text)
 
-    def places(self, text: bytes) -> list[int]:
+    def places(self, text: bytes | bytearray) -> list[int]:
         """Where in *text*, which is UTF-8, it matches, without overlaps."""
         return [found.start() for found in self._compiled.finditer(text)]
 

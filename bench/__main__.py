@@ -9,13 +9,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import actors, services
+from bench import actors, logs, services
 from bench.harness import Answer, answer
 from bench.question import Question
 from bench.results import RESULTS, as_json, dated, write
 from bench.table import table
 
-DOMAINS: Mapping[str, tuple[Question, ...]] = {"actors": actors.QUESTIONS, "services": services.QUESTIONS}
+DOMAINS: Mapping[str, tuple[Question, ...]] = {
+    "actors": actors.QUESTIONS,
+    "services": services.QUESTIONS,
+    "logs": logs.QUESTIONS,
+}
 
 
 FILE_WIDTH = 160
@@ -37,7 +41,7 @@ FILE_WIDTH = 160
 def main(names: tuple[str, ...], quick: bool, json_file: Path | None, results: Path) -> None:
     """Measure what is claimed, as ratios against a peer or a limit in the same run.
 
-    NAME is a domain (actors, services) or one of their questions (actors.ask); all unless given. Exits with 0
+    NAME is a domain (actors, services, logs) or one of their questions (actors.ask); all unless given. Exits with 0
     whatever was measured; with 1 if something of ours could not be.
     """
     chosen = choose(names)

@@ -90,7 +90,7 @@ class Filter:
 
     # -- bytes
 
-    def hits(self, data: bytes, block: Block | None) -> list[int] | None:
+    def hits(self, data: bytes | bytearray, block: Block | None) -> list[int] | None:
         """Places in *data*, in order, of which every wanted record has at least one; None: bytes alone do not say.
 
         A record that has one may still not be wanted. *block* is what is known of the data.
@@ -103,11 +103,21 @@ class Filter:
             return sorted(at for level in set(self.levels) for at in _cased(data, f" {level} ".encode()))
         return None
 
-    def _text_hits(self, data: bytes) -> list[int] | None:
+    def _text_hits(self, data: bytes | bytearray) -> list[int] | None:
         needle = (self.text or "" if self.cased else self._folded).encode("utf-8", errors="surrogatepass")
         if self.cased:
             return list(_cased(data, needle)) if needle.isascii() or _is_utf8(data) else None
         return list(_uncased(data, needle)) if _is_utf8(data) else None
+
+    @property
+    def is_a_search(self) -> bool:
+        """Whether one text, or one expression within lines, is all that is asked for: then each hit is of a wanted
+        record."""
+        if self.levels is not None or self.start is not None or self.end is not None:
+            return False
+        if self.text is not None and self.text.isprintable():
+            return self.expression is None
+        return self.text is None and self.expression is not None and self.expression.stays_within_lines
 
     def lines(self, data: bytes) -> int | None:
         """How many lines of *data* have the text, if only that is asked for and bytes alone say it; else None."""
@@ -119,7 +129,7 @@ class Filter:
         return _lines_with(data if self.cased else data.lower(), needle)
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes | bytearray) -> bool:
     if data.isascii():
         return True
     try:
@@ -129,14 +139,14 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _cased(data: bytes, needle: bytes) -> Iterator[int]:
+def _cased(data: bytes | bytearray, needle: bytes) -> Iterator[int]:
     at = sz.find(data, needle)
     while at >= 0:
         yield at
         at = sz.find(data, needle, at + 1)
 
 
-def _uncased(data: bytes, needle: bytes) -> Iterator[int]:
+def _uncased(data: bytes | bytearray, needle: bytes) -> Iterator[int]:
     whole = sz.Str(data)
     for found in sz.utf8_uncased_matches(whole, needle):
         yield found.offset_within(whole)

@@ -27,6 +27,8 @@ WAITING = 32
 """Readers that may wait for their turn."""
 SECONDS = 60.0
 """For one reader, its wait included."""
+BLOCKS = 4
+"""Of a MiB each that are counted before others get their turn: a millisecond, unless they must be parsed."""
 BACKLOG = 1000
 """Records of a backlog that are read at a time."""
 
@@ -191,9 +193,10 @@ def _total(source: Source, wanted: Filter) -> int:
     total = 0
     with parts(source) as opened:
         for part in opened:
-            for number in count(part, source.parser, wanted):
+            for turn, number in enumerate(count(part, source.parser, wanted)):
                 total += number
-                _breathe()
+                if turn % BLOCKS == 0:
+                    _breathe()
     return total
 
 

@@ -1,7 +1,9 @@
 """Find the wanted records in the bytes of a log, the newest first. Blocking: for threads."""
 
 import bisect
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Sequence
 
 from actors.logs.indexing import Block
 from actors.logs.parsing import Assembler, Parser, decoded
@@ -53,19 +55,50 @@ def oldest_first(part: Part, parser: Parser, wanted: Filter, start: int) -> Iter
 def count(part: Part, parser: Parser, wanted: Filter) -> Iterator[int]:
     """How many records of *part* are wanted, as numbers to be added up."""
     blocks = part.blocks()
+    scratch = _Scratch()
+    searching = wanted.is_a_search and not parser.wide and not parser.every_line_is_one
     for block in blocks:
         known = wanted.counts(block)
+        if known is None and searching and not block.cut:
+            known = _search(scratch.read(part, block), parser, wanted, block)
         yield _count(part, parser, wanted, block) if known is None else known
     counted = blocks[-1].end if blocks else 0
     for start, stop in stretches(part, parser, counted, part.size):
         yield len(_within(part, parser, wanted, start, stop, None))
 
 
+class _Scratch:
+    """Where one block after the other is read to: memory that is used again is in the processor's cache."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._used = 0
+
+    def read(self, part: Part, block: Block) -> bytearray:
+        """The bytes of *block*, and line feeds behind them."""
+        size = block.end - block.start
+        if len(self._data) < size:
+            self._data = bytearray(b"\n" * (size + STRETCH))
+        with memoryview(self._data) as view:
+            got = os.preadv(part.fd, [view[:size]], block.start)
+            view[got : self._used] = b"\n" * max(0, self._used - got)
+            self._used = got
+        return self._data
+
+
+def _search(data: bytearray, parser: Parser, wanted: Filter, block: Block) -> int | None:
+    """How many records of a block have what is looked for; None if its bytes do not say."""
+    if not _is_plain(parser, data):
+        return None
+    hits = wanted.hits(data, block)
+    return None if hits is None else _records_of(parser, data, hits)
+
+
 def _count(part: Part, parser: Parser, wanted: Filter, block: Block) -> int:
     if not wanted.may_be_in(block):
         return 0
     data = part.read(block.start, block.end)
-    if _is_one_a_line(data, block) and (lines := wanted.lines(data)) is not None:
+    if _is_one_a_line(data, block) and _is_plain(parser, data) and (lines := wanted.lines(data)) is not None:
         return lines
     found = _by_hits(part, parser, wanted, block, block.end, data)
     if found is not None:
@@ -76,10 +109,37 @@ def _count(part: Part, parser: Parser, wanted: Filter, block: Block) -> int:
     )
 
 
+# The beginning of most records, seen at a glance.
+_GLANCE = re.compile(
+    rb"[\[(]?\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d[.,Z+-]"
+)
+
+
+def _records_of(parser: Parser, data: bytes | bytearray, hits: Sequence[int]) -> int:
+    """How many records have a hit, where hits are in order."""
+    found, last, behind = 0, -1, 0
+    glance, rfind, find = _GLANCE.match, data.rfind, data.find
+    for hit in hits:
+        if hit < behind:
+            continue  # on the line of the hit before
+        start = rfind(b"\n", behind, hit) + 1 or behind
+        if not glance(data, start):
+            start = _begins(parser, data, hit, single=False)
+        if start != last:
+            found, last = found + 1, start
+        behind = find(b"\n", hit) + 1 or len(data)
+    return found
+
+
+def _is_plain(parser: Parser, data: bytes | bytearray) -> bool:
+    """Whether text can be looked for in the bytes: it is written in UTF-8, or has nothing but ASCII."""
+    return not parser.wide and (parser.encoding in (None, "utf-8") or data.isascii())
+
+
 def _within(part: Part, parser: Parser, wanted: Filter, start: int, stop: int, block: Block | None) -> list[LogRecord]:
     """The wanted records from *start*, where one begins, to *stop*, where another does or the file ends."""
     data = part.read(start, stop)
-    if wanted.looks_inside and not parser.wide and wanted.hits(data, block) == []:
+    if wanted.looks_inside and _is_plain(parser, data) and wanted.hits(data, block) == []:
         return []
     return [record for record in _parsed(part, parser, data, start) if wanted.wants(record)]
 
@@ -100,9 +160,9 @@ def _by_hits(
 
     None if their borders cannot be found from within.
     """
-    if parser.wide:
-        return None
     data = part.read(block.start, block.end) if data is None else data
+    if not _is_plain(parser, data):
+        return None
     single = _is_one_a_line(data, block)
     if parser.every_line_is_one and not single:
         return None
@@ -129,7 +189,7 @@ def _around(
                 yield record
 
 
-def _begins(parser: Parser, data: bytes, hit: int, *, single: bool) -> int:
+def _begins(parser: Parser, data: bytes | bytearray, hit: int, *, single: bool) -> int:
     start = data.rfind(b"\n", 0, hit) + 1
     while start > 0 and not single and not _is_start(parser, data, start):
         start = data.rfind(b"\n", 0, start - 1) + 1
@@ -143,13 +203,13 @@ def _ends(parser: Parser, data: bytes, hit: int, last: int, *, single: bool) -> 
     return stop if stop > 0 else last
 
 
-def _is_start(parser: Parser, data: bytes, at: int) -> bool:
+def _is_start(parser: Parser, data: bytes | bytearray, at: int) -> bool:
     """Whether the line at *at* begins a record, whatever stands before it."""
     if data[at : at + 1] in (b" ", b"\t", b"\n", b"\r"):
         return False
     stop = data.find(b"\n", at)
     line = data[at : stop if stop >= 0 else len(data)]
-    head = parser.head(decoded(line[:4096].removesuffix(b"\r"), parser.encoding))
+    head = parser.head(decoded(bytes(line[:4096]).removesuffix(b"\r"), parser.encoding))
     return head is not None and (head.timestamp is not None or not parser.every_line_is_one)
 
 
