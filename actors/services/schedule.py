@@ -19,6 +19,9 @@ CORRECTION = timedelta(hours=3)
 """A clock that goes back by more was wrong before: the times it then comes to are run. By less, none is run twice. As
 Debian's cron has it."""
 
+CHANGE = timedelta(hours=2)
+"""So far behind a time that was passed over the next one may be found, when the clock is changed by half an hour."""
+
 LOOK_SECONDS = 30.0
 """Slept in one go at most: so long may a jump of the clock go unseen."""
 
@@ -80,8 +83,23 @@ class Plan:
             # In the second hour of a time that comes twice cronsim names the first, which is over; and two times that
             # a change of the clock left out are run at one.
             if instant > when:
-                return instant
+                return self._sooner(when, instant)
         return None
+
+    def _sooner(self, when: datetime, found: datetime) -> datetime:
+        """*found*, or a time before it that cronsim passes over: it takes every change of the clock for an hour."""
+        begins, ends = when.astimezone(self.zone), found.astimezone(self.zone)
+        change = (ends.utcoffset() or timedelta()) - (begins.utcoffset() or timedelta())
+        minute, hour, *_ = self.cron.split()
+        if not change % timedelta(hours=1) or not (minute.startswith("*") or hour.startswith("*")):
+            return found
+        first = max(when, found - CHANGE).replace(second=0, microsecond=0)
+        for number in range(1, int((found - first) / timedelta(minutes=1))):
+            at = first + timedelta(minutes=number)
+            local = at.astimezone(self.zone).replace(tzinfo=None)
+            if at > when and next(CronSim(self.cron, local - timedelta(minutes=1))) == local:
+                return at
+        return found
 
 
 @attrs.define(eq=False)

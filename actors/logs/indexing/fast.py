@@ -255,8 +255,9 @@ class _Counting:
             if not still.any():
                 break
         hours = (times // 3600).astype(np.int64)
-        for hour in np.unique(hours).tolist():
-            left = np.flatnonzero(hours == hour)
+        one = len(hours) > 0 and hours.min() == hours.max()
+        for hour in [int(hours[0])] if one else np.unique(hours).tolist():
+            left = np.arange(len(hours)) if one else np.flatnonzero(hours == hour)
             while len(left):
                 same = mixed[left] == mixed[left[0]]
                 at = int(names_at[left[0]])

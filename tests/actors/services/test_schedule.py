@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.runtime import Bus
@@ -133,6 +133,7 @@ def fields(top: int, steps: Sequence[int]) -> st.SearchStrategy[str]:
     offset=st.integers(0, 2 * 1440),
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]),
 )
+@example(minute="*", hour="3", day="2024-10-05", offset=0, zone="Australia/Lord_Howe")
 def test_the_next_time_is_the_first_that_a_look_at_every_minute_finds(
     minute: str, hour: str, day: str, offset: int, zone: str
 ) -> None:
