@@ -262,6 +262,16 @@ class HamsterClient:
         path = f"/api/services/{quote(service_id, safe='')}"
         return (await self._request("DELETE", path, Answer, wait=RELOAD_SECONDS)).message
 
+    async def send_input(self, service_id: str, text: str, *, end: bool = False) -> str:
+        """Write *text* to the stdin of a process, and with *end* end that. What the answer says.
+
+        Raises:
+            RequestRefused: 401 or 403, without the token; 404, there is no such service; 409, it has no such stdin,
+                does not run, or its input has ended; 429, it does not read.
+        """
+        path = f"/api/services/{quote(service_id, safe='')}/input"
+        return (await self._request("POST", path, Answer, body={"text": text, "end": end})).message
+
     async def batch(self, action: str, *patterns: str) -> list[Result]:
         """One command to all services that match *patterns*."""
         body = {"actions": [{"action": action, "service_id": pattern} for pattern in patterns]}

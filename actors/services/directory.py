@@ -17,11 +17,13 @@ from actors.services.keeper import Keeper
 from actors.services.messages import (
     Accepted,
     Board,
+    InputTaken,
     NotApplied,
     Reconfigured,
     ReloadService,
     ReloadTaken,
     RestartService,
+    SendInput,
     ServiceCommands,
     ServiceExists,
     ServiceIsGroup,
@@ -175,6 +177,18 @@ class Services:
             ServiceNotRunning: It has no process.
         """
         return await self.ref(service_id).ask(ReloadService())
+
+    async def send_input(self, service_id: str, data: bytes, *, end: bool = False) -> InputTaken:
+        """Write *data* to its stdin, all or nothing, and with *end* end that.
+
+        Raises:
+            ServiceNotFound: There is none of this id.
+            NoInput: Its stdin is no pipe.
+            ServiceNotRunning: It has no process.
+            InputFull: It does not read what was sent before.
+            InputClosed: Its input has ended.
+        """
+        return await self.ref(service_id).ask(SendInput(data, end))
 
     async def wait_for(self, service_id: str, *states: State) -> ServiceView:
         """The view of a service once it is in one of *states*; waits as long as its caller lets it.

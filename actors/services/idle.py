@@ -3,7 +3,15 @@
 import attrs
 
 from actors.runtime import Actor
-from actors.services.messages import Accepted, CannotReload, Configured, ReloadTaken, ServiceUnavailable
+from actors.services.messages import (
+    Accepted,
+    CannotReload,
+    Configured,
+    InputTaken,
+    NoInput,
+    ReloadTaken,
+    ServiceUnavailable,
+)
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -29,6 +37,9 @@ class IdleService(Actor):
 
     def reload(self) -> ReloadTaken:
         raise CannotReload(self._settings.id)
+
+    def send_input(self, data: bytes, *, end: bool) -> InputTaken:
+        raise NoInput(self._settings.id)
 
     def configure(self, settings: ServiceSettings) -> Configured:
         self._settings = settings

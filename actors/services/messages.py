@@ -233,6 +233,43 @@ class ServiceNotRunning(Exception):
         self.state = state
 
 
+class NoInput(Exception):
+    """It has no stdin that anybody could write to."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f'service {service!r} has no stdin to write to; it needs stdin = "pipe"; nothing was sent')
+        self.service = service
+
+
+class InputFull(Exception):
+    """It does not read what was sent before."""
+
+    def __init__(self, service: str, limit: int) -> None:
+        super().__init__(
+            f"service {service!r} does not read its stdin: {limit} bytes wait; nothing was sent; try again later"
+        )
+        self.service = service
+        self.limit = limit
+
+
+class InputClosed(Exception):
+    """The end of its input was sent before."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"the input of service {service!r} has ended; restart it to send more; nothing was sent")
+        self.service = service
+
+
+@attrs.frozen
+class InputTaken:
+    """What was sent is in the stdin of a service, or on its way there in order."""
+
+    sent: int
+    """Bytes."""
+    ended: bool
+    """Whether its end was sent, too."""
+
+
 @attrs.frozen
 class ReloadTaken:
     """A service is being told to read its configuration again."""
@@ -312,6 +349,8 @@ class ServiceCommands(Protocol):
 
     def reload(self) -> ReloadTaken | Awaitable[ReloadTaken]: ...
 
+    def send_input(self, data: bytes, *, end: bool) -> InputTaken | Awaitable[InputTaken]: ...
+
     def shut_down(self) -> Awaitable[None] | None: ...
 
     def configure(self, settings: ServiceSettings) -> Configured | Awaitable[Configured]: ...
@@ -365,6 +404,19 @@ class ReloadService(Message[ServiceCommands, ReloadTaken]):
 
     def deliver(self, to: ServiceCommands) -> ReloadTaken | Awaitable[ReloadTaken]:
         return to.reload()
+
+
+@attrs.frozen
+class SendInput(Message[ServiceCommands, InputTaken]):
+    """Write to its stdin: all of it, or nothing."""
+
+    errors = (NoInput, InputFull, InputClosed, ServiceNotRunning)
+    data: bytes
+    end: bool = False
+    """Then its stdin ends."""
+
+    def deliver(self, to: ServiceCommands) -> InputTaken | Awaitable[InputTaken]:
+        return to.send_input(self.data, end=self.end)
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ import trio
 
 from actors.runtime import Actor, Cell
 from actors.services.board import BoardWriter, Cause
-from actors.services.messages import Accepted, CannotReload, Configured, ReloadTaken, State, Wanted
+from actors.services.messages import Accepted, CannotReload, Configured, InputTaken, NoInput, ReloadTaken, State, Wanted
 from actors.settings import ServiceSettings
 
 
@@ -36,6 +36,9 @@ class PartService(Actor):
 
     def reload(self) -> ReloadTaken:
         raise CannotReload(self._id)
+
+    def send_input(self, data: bytes, *, end: bool) -> InputTaken:
+        raise NoInput(self._id)
 
     def configure(self, settings: ServiceSettings) -> Configured:
         self._board.put(attrs.evolve(self._board.cell.value[self._id], settings=settings))

@@ -13,9 +13,20 @@ from actors.runtime import CORRELATION, Actor, Message, Timer
 from actors.services.attendance import Attendance
 from actors.services.delays import begin_delay, begin_rest
 from actors.services.dependencies import Outlook, outlook
+from actors.services.input import send
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
 from actors.services.launching import ITS_OWN, launch
-from actors.services.messages import Accepted, Configured, Failure, ReloadTaken, State, Wanted
+from actors.services.messages import (
+    Accepted,
+    Configured,
+    Failure,
+    InputTaken,
+    NoInput,
+    ReloadTaken,
+    ServiceNotRunning,
+    State,
+    Wanted,
+)
 from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
 from actors.services.reload import effect_of, starts_anew
 from actors.services.reloading import Reloads
@@ -144,6 +155,15 @@ class ProcessService(Actor):
     async def reload(self) -> ReloadTaken:
         await self.look()
         return self._reloads.take(COMMAND)
+
+    async def send_input(self, data: bytes, *, end: bool) -> InputTaken:
+        await self.look()
+        record = self._record
+        if record.options.stdin != "pipe":
+            raise NoInput(record.settings.id)
+        if not record.lives or record.run is None:
+            raise ServiceNotRunning(record.settings.id, record.view.state)
+        return send(record.settings.id, record.run, data, end=end)
 
     async def files_changed(self, what: str) -> None:
         """Restart or reload it for its changed files, if it is up."""

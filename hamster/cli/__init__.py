@@ -19,6 +19,7 @@ COMMANDS = {
     "reload": ("reload", "Read the configuration file again."),
     "add": ("adding", "Add a service."),
     "remove": ("adding", "Remove a service that was added."),
+    "input": ("input", "Write a line to a service's stdin."),
     "events": ("events", "Show what happened to the services."),
     "logs": ("logs", "Show what was logged, and follow it."),
     "watch": ("watch", "Print what happens, the moment it happens."),
@@ -42,7 +43,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"hamster.cli.{COMMANDS[cmd_name][0]}")
-        found: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
+        found: click.Command = getattr(
+            module, f"{cmd_name}_" if iskeyword(cmd_name) or cmd_name == "input" else cmd_name
+        )
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

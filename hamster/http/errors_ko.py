@@ -17,6 +17,9 @@ from actors.services import (
     AlreadyRolling,
     CannotReload,
     CheckAborted,
+    InputClosed,
+    InputFull,
+    NoInput,
     NotApplied,
     NotCheckable,
     NotRunning,
@@ -67,6 +70,11 @@ REFUSED_TEXT: Mapping[Refused, str] = {
 }
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
+NO_INPUT = "서비스 '{service}'에는 입력을 보낼 수 없습니다. stdin을 pipe로 설정한 프로세스만 입력을 받을 수 있습니다"
+INPUT_FULL = "서비스 '{service}'이(가) 이전 입력을 아직 읽지 않았습니다. 잠시 후 다시 시도해 주세요"
+INPUT_CLOSED = "서비스 '{service}'의 입력이 이미 종료되었습니다. 다시 보내려면 재시작해 주세요"
+INPUT_NOTHING = "text 또는 end를 지정해야 합니다"
+INPUT_TOO_LONG = "{length}바이트입니다. 한 번에 최대 {limit}바이트까지 보낼 수 있습니다"
 CANNOT_RELOAD = (
     "서비스 '{service}'에는 설정을 다시 읽게 하는 방법이 없습니다. reload_signal 또는 reload_command를 지정해 주세요"
 )
@@ -168,6 +176,9 @@ class Entry:
 ENTRIES: Sequence[Entry] = (
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
     Entry(CannotReload, 409, CANNOT_RELOAD),
+    Entry(NoInput, 409, NO_INPUT),
+    Entry(InputFull, 429, INPUT_FULL),
+    Entry(InputClosed, 409, INPUT_CLOSED),
     Entry(ServiceNotRunning, 409, NO_PROCESS),
     Entry(ServiceIsGroup, 404, SERVICE_IS_GROUP),
     Entry(ServiceUnavailable, 409, SERVICE_UNAVAILABLE),

@@ -148,3 +148,4 @@ EXPORT_FORMATS = {
 LOG_POLICY_SAVED = "로그 보관 정책이 저장되었습니다"
 LOG_CLEANED = "로그 정리가 완료되었습니다"
 LOG_CLEAN_PLANNED = "로그 정리를 미리 확인했습니다. 아직 아무것도 변경하지 않았습니다"
+INPUT_SENT = "서비스 '{service}'에 입력 {count}바이트를 보냈습니다"

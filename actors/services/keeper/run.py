@@ -166,6 +166,11 @@ class Run:
         self._input_sent += len(data)
         return True
 
+    @property
+    def input_closed(self) -> bool:
+        """Whether its stdin takes no more: its end was sent, or the service has closed it."""
+        return self._input_closed
+
     def close_input(self) -> None:
         """End its stdin, once it has read what was sent before."""
         if not self._input_closed:

@@ -19,6 +19,8 @@ from actors.services.messages import (
     EventType,
     Failure,
     Health,
+    InputTaken,
+    NoInput,
     ReloadTaken,
     ServiceUnconfigured,
     State,
@@ -186,6 +188,9 @@ class MonitorService(Actor):
 
     def reload(self) -> ReloadTaken:
         raise CannotReload(self.record.settings.id)
+
+    def send_input(self, data: bytes, *, end: bool) -> InputTaken:
+        raise NoInput(self.record.settings.id)
 
     def shut_down(self) -> None:
         self.record.shutting_down = True
