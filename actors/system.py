@@ -22,7 +22,7 @@ from actors.logs.records import Origin
 from actors.logs.retention import MIGRATIONS as RETENTION_TABLE
 from actors.logs.retention import CleanerActor, Retention
 from actors.metrics import tiers
-from actors.metrics.actor import MetricsActor, new_record
+from actors.metrics.actor import MetricsActor, MetricsRecord, new_record, watch_by
 from actors.metrics.charts import Charts
 from actors.metrics.messages import MetricsQuestions, Readings
 from actors.metrics.rules import rules_of
@@ -53,7 +53,7 @@ from actors.services.monitors.report import table as reports
 from actors.services.monitors.zones import calendar_zone
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
-from actors.settings import LogsSettings, ServiceSettings, SystemSettings
+from actors.settings import AlertSettings, LogsSettings, ServiceSettings, SystemSettings
 from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 from actors.webhooks.outbox import Outbox, open_outbox
@@ -123,6 +123,7 @@ class System:
         history: History,
         logs: Logs,
         retention: Retention,
+        watched: MetricsRecord,
     ) -> None:
         self.settings = settings
         self.bus = bus
@@ -133,9 +134,17 @@ class System:
         self.history = history
         self.logs = logs
         self.retention = retention
+        self._watched = watched
         self._root = root
         self._keeper = keeper
         self._stopping = False
+
+    def configure(self, alerts: AlertSettings, logs: LogsSettings) -> None:
+        """Go by these settings from now on, without a restart of anything."""
+        self.alerts.configure(alerts)
+        watch_by(self._watched, rules_of(alerts.rules))
+        self.logs.configure(outside_logs(logs), logs.alerts)
+        self.retention.configure(logs.retention)
 
     def tree(self) -> TreeNode:
         """Every supervisor and actor with its state and statistics, as of now."""
@@ -246,11 +255,13 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             record = new_alerts(settings.alerts, bus, kept, zone=settings.tzinfo, find=services.settings_of)
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             retention = await _watch_logs(logs_domain, settings, logs, store, bus, alerts)
-            metrics = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
+            metrics, watched = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
             timetable = Timetable(settings.zone, await load_times(store), clock)
             surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
             await _open_services(root, settings, services, history, keeper, random, timetable, surroundings)
-            life.made = System(settings, bus, root, keeper, store, services, metrics, alerts, history, logs, retention)
+            life.made = System(
+                settings, bus, root, keeper, store, services, metrics, alerts, history, logs, retention, watched
+            )
             life.open.set()
             await life.leave.wait()
             history.end()  # the services are stopped; nothing more happens to them
@@ -278,6 +289,7 @@ async def _open_logs(root: Supervisor, settings: SystemSettings, services: Servi
     catalogue = Catalogue(settings.logs_dir, captures, outside_logs(settings.logs))
     # Times without an offset are the machine's: so are those of the processes that write them.
     logs = Logs(catalogue, settings.data_dir / LOG_INDEX, None)
+    logs.alert_rules = settings.logs.alerts
     await open_logs(logs, domain)
     return logs, domain
 
@@ -299,9 +311,10 @@ async def _watch_logs(
     retention = Retention(logs, store, settings.logs.retention, settings.tzinfo)
     await retention.load()
     await domain.start(ChildSpec("cleaner", lambda: CleanerActor(retention, settings.tzinfo)))
-    rules = settings.logs.alerts
     await domain.start(
-        ChildSpec("alerts", lambda: LogAlertsActor(logs, bus, lambda: rules, lambda: alerts.board.value.active))
+        ChildSpec(
+            "alerts", lambda: LogAlertsActor(logs, bus, lambda: logs.alert_rules, lambda: alerts.board.value.active)
+        )
     )
     return retention
 
@@ -331,14 +344,14 @@ async def _open_alerts(
     domain = await root.start_supervisor(spec)
 
     def make() -> AlertsActor:
-        return AlertsActor(record, settings.alerts, services.board, store, bus, sentences, settings.tzinfo)
+        return AlertsActor(record, services.board, store, bus, sentences, settings.tzinfo)
 
-    return Alerts(record, await domain.start(ChildSpec("book", make)), store, settings.alerts)
+    return Alerts(record, await domain.start(ChildSpec("book", make)), store)
 
 
 async def _open_metrics(
     root: Supervisor, settings: SystemSettings, services: Services, store: Store, bus: Bus, active: Collection[str]
-) -> Metrics:
+) -> tuple[Metrics, MetricsRecord]:
     # Temporary: if it gives up it stays down, told as `ActorFailed`; it never takes another domain with it.
     spec = SupervisorSpec("metrics", intensity=DOMAIN_INTENSITY, restart=Restart.TEMPORARY)
     domain = await root.start_supervisor(spec)
@@ -350,7 +363,7 @@ async def _open_metrics(
 
     ref = await domain.start(ChildSpec("sampler", make))
     processes = Processes(services.board, settings.metrics.interval)
-    return Metrics(record.readings, ref, Charts(ref, store, settings.metrics), processes)
+    return Metrics(record.readings, ref, Charts(ref, store, settings.metrics), processes), record
 
 
 async def _open_services(

@@ -107,7 +107,7 @@ async def _open_hamster(
         zone = zone_of(system.zone)
         stamp = stamper(zone)
         token = LocalToken()
-        reloader = Reloader(config, running.services, running.bus)
+        reloader = Reloader(config, running)
         reloader.settled()
         hub = Hub(running, FrameMaker(running, stamp))
         app = make_app(

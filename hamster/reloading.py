@@ -9,9 +9,9 @@ import attrs
 import trio
 
 from actors.alerts.messages import AlertCleared, AlertRaised
-from actors.runtime import Bus
-from actors.services import Reconfigured, Services
+from actors.services import Reconfigured
 from actors.setting_rules import SettingsError, dotted
+from actors.system import System
 from hamster.config import ConfigError, HamsterConfig, Problem, default_source, load_config
 from hamster.config_file import placed
 
@@ -22,7 +22,7 @@ ALERTS, ALERT = "configuration", "file"
 SHOWN = 5
 """Places of mistakes that fit it; all are in the log and in the answer."""
 
-SECTIONS_APPLIED = frozenset({"services", "source", "warnings", "over"})
+SECTIONS_APPLIED = frozenset({"services", "alerts", "logs", "source", "warnings", "over"})
 """Fields of a configuration that need no restart of ours: they are applied, or are no settings."""
 
 
@@ -47,11 +47,11 @@ class NothingToReload(Exception):
 class Reloader:
     """Reads the configuration again. One reload at a time; none touches anything when the file is wrong."""
 
-    def __init__(self, config: HamsterConfig | None, services: Services, bus: Bus) -> None:
+    def __init__(self, config: HamsterConfig | None, system: System) -> None:
         """*config* is what we run by; None: there is no file, nor will there be."""
         self._config = config
-        self._services = services
-        self._bus = bus
+        self._system = system
+        self._bus = system.bus
         self._one_at_a_time = trio.Lock()
 
     @property
@@ -99,11 +99,13 @@ class Reloader:
 
     async def _apply(self, new: HamsterConfig) -> Reconfigured:
         try:
-            return await self._services.reconfigure(new.services)
+            outcome = await self._system.services.reconfigure(new.services)
         except SettingsError as error:
             # Right by itself, at odds with what was added at run time.
             assert new.source is not None  # noqa: S101 - it was just read
             raise ConfigError(await trio.to_thread.run_sync(placed, new.source, error.problems)) from None
+        self._system.configure(new.alerts, new.logs)
+        return outcome
 
     def _applied(
         self, running: HamsterConfig, new: HamsterConfig, source: Path, outcome: Reconfigured, why: str

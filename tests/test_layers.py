@@ -1,6 +1,7 @@
 """The packages point one way: the product uses the actors, the actors know nothing of it, nor of serving HTTP."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,3 +69,12 @@ def test_every_import_of_the_actors_is_the_standard_library_or_declared() -> Non
     declared |= {"cronsim", "dotenv", "feedparser", "holidays", "jsonpath", "numpy", "re2", "stringzilla", "watchfiles"}
     for path, names in imports("actors").items():
         assert names - declared - set(sys.stdlib_module_names) - {"__future__"} == set(), path
+
+
+def test_the_server_does_not_load_what_only_its_helpers_need() -> None:
+    """NumPy starts threads as it is loaded, which would take the signals that the server holds back."""
+    program = "import sys, hamster.product, hamster.cli.serve; print([m for m in sys.argv[1:] if m in sys.modules])"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "numpy", "feedparser"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "[]\n"

@@ -60,6 +60,7 @@ Events = AlertRaised | AlertCleared | Told
 class AlertsRecord:
     """What the alerts actor knows; outlives its incarnations."""
 
+    settings: AlertSettings
     book: Book
     board: Cell[AlertBoard]
     events: Subscription[Events]
@@ -98,8 +99,11 @@ def new_record(
 ) -> AlertsRecord:
     """The record of the beginning, made of what was *kept*; from now on no event is missed."""
 
+    record: AlertsRecord | None = None
+
     def cooldown(alert: Alert) -> float:
-        rule = settings.rules.get(alert.rule) if alert.source == "metrics" else None
+        current = settings if record is None else record.settings
+        rule = current.rules.get(alert.rule) if alert.source == "metrics" else None
         return 0.0 if rule is None else rule.cooldown
 
     book = Book(cooldown=cooldown, configured=settings.maintenance, zone=zone, find=find)
@@ -126,7 +130,8 @@ def new_record(
         ActorStarted,
         capacity=EVENTS,
     )
-    return AlertsRecord(book, Cell(_board(book)), events, book.next_number, window)
+    record = AlertsRecord(settings, book, Cell(_board(book)), events, book.next_number, window)
+    return record
 
 
 @attrs.frozen
@@ -145,7 +150,6 @@ class AlertsActor(Actor):
     def __init__(
         self,
         record: AlertsRecord,
-        settings: AlertSettings,
         services: Cell[Board],
         store: Store,
         bus: Bus,
@@ -154,7 +158,6 @@ class AlertsActor(Actor):
     ) -> None:
         self._record = record
         self._book = record.book
-        self._settings = settings
         self._services = services
         self._store = store
         self._bus = bus
@@ -316,7 +319,7 @@ class AlertsActor(Actor):
             self._record.board.set(board)
 
     def _transaction(self, changes: Sequence[AlertChanged], also: Transaction[None] | None) -> Transaction[None]:
-        notices = [notice_of(change, self._settings, self._sentences, self._zone) for change in changes]
+        notices = [notice_of(change, self._record.settings, self._sentences, self._zone) for change in changes]
 
         def transaction(connection: sqlite3.Connection) -> None:
             for change in changes:
@@ -333,9 +336,8 @@ class AlertsActor(Actor):
 class Alerts:
     """The alerts of a system: what is, what was, and the ref for commands."""
 
-    def __init__(self, record: AlertsRecord, ref: Ref[AlertCommands], store: Store, settings: AlertSettings) -> None:
+    def __init__(self, record: AlertsRecord, ref: Ref[AlertCommands], store: Store) -> None:
         self.ref = ref
-        self.settings = settings
         self._record = record
         self._store = store
 
@@ -343,6 +345,16 @@ class Alerts:
     def board(self) -> Cell[AlertBoard]:
         """What is now."""
         return self._record.board
+
+    @property
+    def settings(self) -> AlertSettings:
+        """Who is told, by which rules, and when nobody is."""
+        return self._record.settings
+
+    def configure(self, settings: AlertSettings) -> None:
+        """Go by *settings* from now on; whoever measures goes by the new rules by itself."""
+        self._record.settings = settings
+        self._record.book.configured = settings.maintenance
 
     def hold(self) -> None:
         """Raise and clear nothing any more, because everything is being stopped; commands go on."""

@@ -17,16 +17,17 @@ from actors.logs.files.catalogue import Catalogue, LogFile
 from actors.logs.files.opening import open_log
 from actors.logs.files.parts import archive_of
 from actors.logs.following.follower import LOOK_SECONDS, Follower
-from actors.logs.following.state import Feed, LogState, Told
+from actors.logs.following.state import Feed, LogState, Told, Wake
 from actors.logs.indexing.generation import OTHERS
 from actors.logs.inotify import Inotify, Unavailable
 from actors.logs.known import KnownLog
 from actors.logs.parsing import Parser
 from actors.logs.reading import Reader, Source
 from actors.logs.reading.source import snapshot
-from actors.logs.records import LEVELS, Level
+from actors.logs.records import LEVELS, Level, Origin
 from actors.logs.threads import Threads
 from actors.runtime import Actor, Backoff, ChildSpec, Subscription, Supervisor
+from actors.settings import LogAlert
 
 log = logging.getLogger("actors.logs")
 
@@ -74,6 +75,10 @@ class Logs:
         self._states: dict[str, LogState] = {}
         self._everyone: dict[Subscription[Told], Feed] = {}
         self.threads = Threads(THREADS)
+        self.alert_rules: Mapping[str, LogAlert] = {}
+        """By which alerts are raised from lines."""
+        self.configured = Wake()
+        """For the clerk: there are other logs from outside."""
 
     @property
     def followed(self) -> Mapping[str, LogState]:
@@ -169,9 +174,16 @@ class Logs:
                 state.archives_rewritten = state.archives_changed = True
                 state.wake.set()
 
-    def configure(self, outside: Mapping[str, KnownLog]) -> None:
-        """Know these logs from outside from now on; those that are no more are not listed any more."""
+    def configure(self, outside: Mapping[str, KnownLog], alerts: Mapping[str, LogAlert]) -> None:
+        """Know these logs from outside, and look for these lines, from now on; the clerk sees to the followers."""
         self.catalogue = attrs.evolve(self.catalogue, outside=outside)
+        if alerts != self.alert_rules:
+            self.alert_rules = alerts
+        self.configured.set()
+
+    def drop(self, name: str) -> None:
+        """Know the log *name* no more, or as another one."""
+        del self._states[name]
 
     # -- for the clerk
 
@@ -261,19 +273,35 @@ class ClerkActor(Actor):
                             watched.add(state.log.path.parent)
                 except Unavailable as error:
                     log.warning("logs.not_watched error=%r next=look_now_and_then", str(error))
-                with trio.move_on_after(LOOK_SECONDS):
-                    while not self._pass_on(inotify):
-                        await trio.lowlevel.wait_readable(inotify.fd)
+                await self._listen(inotify)
         finally:
             inotify.close()
+
+    async def _listen(self, inotify: Inotify) -> None:
+        """Pass on what the kernel says, until there may be logs that nobody follows."""
+        async with trio.open_nursery() as nursery:
+
+            async def be_told() -> None:
+                await self._logs.configured.wait(LOOK_SECONDS)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(be_told)
+            while not self._pass_on(inotify):
+                await trio.lowlevel.wait_readable(inotify.fd)
+            nursery.cancel_scope.cancel()
 
     async def _poll(self) -> None:
         while True:
             await self._find_logs(POLL_SECONDS)
-            await trio.sleep(LOOK_SECONDS)
+            await self._logs.configured.wait(LOOK_SECONDS)
 
     async def _find_logs(self, poll_seconds: float) -> None:
         known = await self._logs.threads.run(self._logs.catalogue.logs)
+        outside = self._logs.catalogue.outside
+        for name, state in list(self._logs.followed.items()):
+            if state.log.origin is Origin.OUTSIDE and outside.get(name) != state.log:
+                await self._supervisor.stop(follower_name(name))
+                self._logs.drop(name)
         for found in known:
             state = self._logs.add(found, fresh=self._looked)
             if state is not None:

@@ -84,6 +84,25 @@ def new_record(
     )
 
 
+def watch_by(record: MetricsRecord, rules: Iterable[Rule]) -> None:
+    """Have *record* watched by these rules from the next sample on.
+
+    A rule that is another one begins to measure anew; what it had raised lasts until it says that it is over. What a
+    rule had raised that is no more ends with it.
+    """
+    rules = tuple(rules)
+    named = {rule.id: rule for rule in rules}
+    old = record.readings.value
+    states = tuple(
+        attrs.evolve(state, rule=named[state.rule.id], breach_since=None, clear_since=None)
+        if named.get(state.rule.id, state.rule) != state.rule
+        else state
+        for state in old.rules
+    )
+    record.rules = rules
+    record.readings.set(attrs.evolve(old, rules=states))
+
+
 @attrs.frozen
 class _Due(Message["MetricsActor", None]):
     def deliver(self, to: "MetricsActor") -> None:

@@ -16,6 +16,7 @@ from hamster.reloading import NothingToReload, different_keys
 from hamster.server_settings import ServerSettings
 from tests.hamster.running import PATIENCE, running, service
 
+FAST_SAMPLES = "[metrics]\ninterval = 0.1\nhistory_seconds = 100\n"
 UNWATCHED = "[server]\nwatch_config = false\n"
 
 
@@ -160,3 +161,42 @@ def test_keys_that_differ_are_named_and_what_the_command_line_says_is_not_one_of
     assert different_keys(HamsterConfig(), load_config(path)) == ("time.zone",)
     assert different_keys(HamsterConfig(), HamsterConfig(server=ServerSettings(port=1))) == ("server.port",)
     assert different_keys(HamsterConfig(), HamsterConfig()) == ()
+
+
+async def test_alert_rules_and_logs_count_at_once(tmp_path: Path) -> None:
+    toml = tmp_path / "hamster.toml"
+    outside = tmp_path / "other.txt"
+    outside.write_text("2026-01-01 00:00:00 ERROR no luck\n", "utf-8")
+    rule = '[alerts.rules.busy]\nfigure = "memory_percent"\nbelow = 100\nfor = 0.1\n'
+    with trio.fail_after(PATIENCE):
+        async with running(tmp_path, UNWATCHED + FAST_SAMPLES) as asking:
+            system = asking.hamster.system
+
+            def active() -> set[str]:
+                return {alert.key for alert in system.alerts.board.value.active}
+
+            toml.write_text(
+                UNWATCHED
+                + FAST_SAMPLES
+                + rule
+                + f'[logs.files."other.txt"]\npath = "{outside}"\n'
+                + '[logs.alerts.bad]\nfile = "late.log"\nlevel = "ERROR"\n'
+                + "[logs.retention]\nmax_days = 3\n"
+            )
+            _, said = await asking.ask("POST", "/api/system/reload")
+            assert said["needs_restart"] == []
+            while not {"busy"} <= active() or "other.txt" not in system.logs.followed:  # noqa: ASYNC110 - as below
+                await trio.sleep(0.05)
+            assert (await asking.ask("GET", "/api/logs/retention-policy"))[1]["max_days"] == 3
+            status, found = await asking.ask("GET", "/api/logs/search?file_name=other.txt&query=luck")
+            assert (status, found["total_matches"]) == (200, 1)
+            late = tmp_path / "data" / "logs" / "late.log"
+            while not any(key.startswith("bad/") for key in active()):
+                with late.open("a", encoding="utf-8") as file:
+                    file.write("ERROR once more\n")
+                await trio.sleep(0.2)
+            toml.write_text(UNWATCHED + FAST_SAMPLES)
+            await asking.ask("POST", "/api/system/reload")
+            while active() & {"busy", "bad/late.log"} or "other.txt" in system.logs.followed:  # noqa: ASYNC110 - asked for
+                await trio.sleep(0.05)
+            assert (await asking.ask("GET", "/api/logs/search?file_name=other.txt&query=luck"))[0] == 404

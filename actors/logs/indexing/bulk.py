@@ -18,7 +18,6 @@ import msgspec
 import trio
 
 from actors.logs.files.opening import open_log
-from actors.logs.indexing.fast import fast_tally
 from actors.logs.indexing.generation import Block, Generation, Loggers, Minutes
 from actors.logs.indexing.generations import Seen
 from actors.logs.indexing.tallying import Tally, tally
@@ -219,6 +218,9 @@ def unpacked(fd: int) -> int:
 
 def main() -> int:
     """Answer the question on stdin."""
+    # Here alone: NumPy brings 20 MB and threads of its own, which must not be in the process that asks.
+    from actors.logs.indexing.fast import fast_tally
+
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     os.nice(5)
     log = KnownLog(

@@ -8,6 +8,7 @@ from actors.alerts.actor import Alerts, new_record
 from actors.alerts.messages import AlertCommands
 from actors.logs import Logs
 from actors.logs.retention import Retention
+from actors.metrics.actor import MetricsRecord
 from actors.metrics.charts import Charts
 from actors.metrics.messages import MetricsQuestions, Readings
 from actors.metrics.top import Processes
@@ -39,7 +40,7 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
     charts, processes = cast("Charts", None), Processes(board.board, 2.0)
     metrics = Metrics(Cell(Readings()), cast("Ref[MetricsQuestions]", None), charts, processes)
     record = new_record(settings.alerts, bus, None, zone=SEOUL, find=board.settings_of)
-    alerts = Alerts(record, cast("Ref[AlertCommands]", None), nobody[2], settings.alerts)
+    alerts = Alerts(record, cast("Ref[AlertCommands]", None), nobody[2])
     return System(
         settings,
         bus,
@@ -50,6 +51,7 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
         cast("History", None),
         cast("Logs", None),
         cast("Retention", None),
+        cast("MetricsRecord", None),
     )
 
 
