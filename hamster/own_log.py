@@ -16,6 +16,8 @@ from hamster.line_writer import LineWriter
 
 FILE_NAME = "watchhamster.log"
 LOGGERS = ("actors", "hamster")
+MAX_BYTES = 10 * 1024 * 1024
+"""Of the log; then it is put aside and a new one begun. For how long those are kept, the retention of logs says."""
 
 # What a terminal or a reader of lines would take for a command: all control characters but tab and line feed.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -92,26 +94,76 @@ def own_log(
 @contextmanager
 def _opened(path: Path, formatter: logging.Formatter) -> Generator[LineWriter, None, None]:
     """A writer that appends to the file at *path*."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-
-    cut = False  # a full disk took only the beginning of the last line
-
-    def write(text: str) -> None:
-        nonlocal cut
-        line = f"\n{text}\n" if cut else f"{text}\n"
-        left = memoryview(line.encode("utf-8", errors="backslashreplace"))
-        while left:
-            written = os.write(fd, left)
-            left = left[written:]
-            cut = bool(left)
-
-    writer = LineWriter(write, notice=lambda count: formatter.format(_dropped(count)), name="own log")
+    file = _File(path)
+    writer = LineWriter(file.write, notice=lambda count: formatter.format(_dropped(count)), name="own log")
     try:
         with writer:
             yield writer
     finally:
         if writer.ended:
-            os.close(fd)  # else the thread is still at it: the number must not become another file's
+            file.close()  # else the thread is still at it: the number must not become another file's
+
+
+class _File:
+    """The file of our log. Used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._cut = False  # a full disk took only the beginning of the last line
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._fd).st_size
+
+    def write(self, text: str) -> None:
+        """Append *text* as a line.
+
+        Raises:
+            OSError: It could not be written, or not all of it.
+        """
+        line = f"\n{text}\n" if self._cut else f"{text}\n"
+        left = memoryview(line.encode("utf-8", errors="backslashreplace"))
+        while left:
+            written = os.write(self._fd, left)
+            left = left[written:]
+            self._size += written
+            self._cut = bool(left)
+        if self._size >= MAX_BYTES:
+            # Somebody may have emptied it.
+            self._size = os.fstat(self._fd).st_size
+            if self._size >= MAX_BYTES:
+                self._rotate()
+
+    def close(self) -> None:
+        """Free the descriptor."""
+        os.close(self._fd)
+
+    def _rotate(self) -> None:
+        """Put it aside as the first archive, each other one a number further, and begin a new one."""
+        try:
+            put_aside(self._path)
+            before = self._fd
+            self._open()
+            os.close(before)
+        except OSError:
+            self._size = 0  # it goes on in the same file, and is tried again as much later
+
+
+def put_aside(path: Path) -> None:
+    """Rename the log at *path* to its first archive. Blocking.
+
+    Raises:
+        OSError: It could not be; what is there is there under its own or its next name.
+    """
+    names = [(int(found[1]), entry, found[2]) for entry in path.parent.iterdir() if (found := _archive(path, entry))]
+    for number, entry, packed in sorted(names, reverse=True):
+        entry.rename(path.with_name(f"{path.name}.{number + 1}{packed}"))
+    path.rename(path.with_name(f"{path.name}.1"))
+
+
+def _archive(path: Path, entry: Path) -> re.Match[str] | None:
+    return re.fullmatch(re.escape(path.name) + r"\.([1-9][0-9]{0,5})((?:\.gz)?)", entry.name)
 
 
 @contextmanager

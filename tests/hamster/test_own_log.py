@@ -180,3 +180,20 @@ def test_nothing_in_a_message_can_be_taken_for_another_record_or_a_command_to_a_
     assert [line for line in written if LINE.fullmatch(line)] == [written[0]]
     assert written[1].startswith(f" {forged}\\x0d2026")
     assert written[1].endswith("\\x1b[2J\\u2028")
+
+
+def test_it_is_put_aside_when_it_is_large_and_no_line_is_lost_or_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hamster.own_log.MAX_BYTES", 5000)
+    (tmp_path / "watchhamster.log.1.gz").write_bytes(b"packed")
+    with own_log(tmp_path, zone=None):
+        for number in range(200):
+            LOG.info("number %d", number)
+    assert (tmp_path / "watchhamster.log").stat().st_size < 5000
+    archives = sorted(tmp_path.glob("watchhamster.log.?"), reverse=True)
+    assert len(archives) > 2
+    texts = [path.read_text("utf-8") for path in [*archives, tmp_path / "watchhamster.log"]]
+    assert [int(line.rpartition(" ")[2]) for line in "".join(texts).splitlines()] == list(range(200))
+    assert all(text == "" or text.endswith("\n") for text in texts)
+    assert (tmp_path / f"watchhamster.log.{len(archives) + 1}.gz").read_bytes() == b"packed"

@@ -1,5 +1,6 @@
 """Make an archive smaller, in one step: what is there is always whole. Blocking."""
 
+import errno
 import gzip
 import os
 import shutil
@@ -44,10 +45,11 @@ def pack(path: Path) -> Smaller:
                 shutil.copyfileobj(source, packed, 1024 * 1024)
 
         target = path.with_name(f"{path.name}.gz")
-        size = _put(target, fill, before)
+        size = _put(target, fill, before, path)
+        if _is_still(path, before):
+            path.unlink()
     finally:
         os.close(fd)
-    path.unlink()
     return Smaller(target, before.st_size - size)
 
 
@@ -85,7 +87,7 @@ def take_out(path: Path, parser: Parser, expired: Callable[[LogRecord], bool]) -
                 if packed:
                     out.close()
 
-            after = _put(path, fill, before)
+            after = _put(path, fill, before, path)
             return Smaller(path, before.st_size - after, removed)
         finally:
             if packed:
@@ -94,8 +96,25 @@ def take_out(path: Path, parser: Parser, expired: Callable[[LogRecord], bool]) -
         os.close(fd)
 
 
-def _put(path: Path, fill: Callable[[IO[bytes]], None], like: os.stat_result) -> int:
-    """Write the file at *path* anew, with the owner's rights and the time of *like*; its size."""
+class PutAside(OSError):
+    """It was put aside further meanwhile: its name is another file's."""
+
+
+def _is_still(path: Path, file: os.stat_result) -> bool:
+    """Whether *file* is what is at *path*."""
+    try:
+        found = path.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    return (found.st_ino, found.st_dev) == (file.st_ino, file.st_dev)
+
+
+def _put(path: Path, fill: Callable[[IO[bytes]], None], like: os.stat_result, instead: Path) -> int:
+    """Write the file at *path* anew, with the rights and the time of *like*, the file at *instead*; its size.
+
+    Raises:
+        PutAside: That file is not there any more, so that what is there now would be lost.
+    """
     temporary = path.with_name(f".{path.name}.new")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -106,6 +125,8 @@ def _put(path: Path, fill: Callable[[IO[bytes]], None], like: os.stat_result) ->
             os.fsync(fd)
             size = os.fstat(fd).st_size
         os.utime(temporary, ns=(like.st_atime_ns, like.st_mtime_ns))
+        if not _is_still(instead, like):
+            raise PutAside(errno.ESTALE, "it was put aside further meanwhile", str(instead))
         temporary.replace(path)
     except OSError:
         with suppress(OSError):

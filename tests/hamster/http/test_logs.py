@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 import trio
 import trio_websocket
 
+from actors.logs.reading import pages
 from tests.hamster.running import Asking, running, service
 
 OWN = "watchhamster.log"
@@ -462,3 +464,27 @@ async def test_the_websocket_of_everything_has_what_is_written_for_those_who_wan
                 await socket.send_message(json.dumps({"type": "unsubscribe"}))
                 await socket.send_message('{"type": "subscribe", "filters": {"log_levels": ["LOUD"]}}')
                 assert json.loads(await socket.get_message())["data"]["details"]["field"] == "log_levels"
+
+
+async def test_a_search_ends_when_nobody_waits_for_it_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+    breathe = pages._breathe  # pyright: ignore[reportPrivateUsage] - where a reader looks whether it is still wanted
+
+    def for_ever() -> None:
+        begun.set()
+        try:
+            while True:
+                breathe()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(pages, "_breathe", for_ever)
+    async with a_hamster(tmp_path, *(line(n) for n in range(50))) as asking:
+        port = int(asking.hamster.url.rpartition(":")[2])
+        with trio.fail_after(LONG):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(b"GET /api/logs/search?query=nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                await trio.to_thread.run_sync(begun.wait, LONG)
+                assert not ended.is_set()
+            await trio.to_thread.run_sync(ended.wait, LONG)
+        assert ended.is_set()

@@ -151,6 +151,25 @@ def test_records_of_a_level_are_taken_out_when_their_time_is_over_with_their_con
     assert (tmp_path / "watchhamster.log.1").read_bytes() == data
 
 
+def test_an_archive_that_is_put_aside_further_meanwhile_is_not_taken_for_the_one_that_has_its_name_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged(tmp_path / "web.log", b"live\n", 0)
+    for number in (1, 2):
+        aged(tmp_path / f"web.log.{number}", b"%d\n" % number, number)
+
+    def rotate(fd: int) -> None:
+        del fd
+        (tmp_path / "web.log.2").rename(tmp_path / "web.log.3")
+        (tmp_path / "web.log.1").rename(tmp_path / "web.log.2")
+
+    monkeypatch.setattr("actors.logs.files.packing.os.fsync", rotate)
+    done = clean(a_catalogue(tmp_path), a_policy(compression_enabled=True), lambda log: Parser(log, UTC))
+    assert list(done.failed) == ["web.log.2"]
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert left == {"web.log": b"live\n", "web.log.2": b"1\n", "web.log.3": b"2\n"}
+
+
 def test_the_places_of_archives_are_counted_for_each_log(tmp_path: Path) -> None:
     for name in ("a.log", "a.log.1", "a.log.2.gz", "b.log", "b.log-20260101", "b.log-20260301.gz"):
         aged(tmp_path / name, b"", 1)
