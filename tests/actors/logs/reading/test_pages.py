@@ -181,18 +181,26 @@ async def test_a_broken_archive_is_read_as_far_as_it_is_sound_and_the_rest_is_re
 async def test_one_reader_too_many_is_refused_and_who_leaves_makes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "WAITING", 0)
-    log = a_log(tmp_path, "".join(line(n) for n in range(60_000)).encode())
+    breathe = pages._breathe  # pyright: ignore[reportPrivateUsage] - where a reader looks whether it is still wanted
+
+    def for_ever() -> None:
+        while True:
+            breathe()
+
+    log = a_log(tmp_path, b"x\n")
     reader, source = Reader(), a_source(log, counted=False)
     with trio.fail_after(60):
-        async with trio.open_nursery() as nursery:
-            for _ in range(pages.AT_ONCE):
-                nursery.start_soon(reader.count, source, Filter(text="nothing of it", levels={"ERROR"}))
-            await trio.testing.wait_all_tasks_blocked()
-            with pytest.raises(TooManyReaders):
-                await reader.count(source, Filter())
-            nursery.cancel_scope.cancel()
-        assert await reader.count(a_source(a_log(tmp_path, b"x\n")), Filter()) == 1
+        with monkeypatch.context() as patch:
+            patch.setattr(pages, "WAITING", 1)
+            patch.setattr(pages, "_breathe", for_ever)
+            async with trio.open_nursery() as nursery:
+                for _ in range(pages.AT_ONCE + 1):
+                    nursery.start_soon(reader.count, source, Filter(text="nothing"))
+                await trio.testing.wait_all_tasks_blocked()
+                with pytest.raises(TooManyReaders):
+                    await reader.count(source, Filter())
+                nursery.cancel_scope.cancel()
+        assert await reader.count(source, Filter()) == 1
 
 
 def test_an_expression_that_re2_lacks_is_refused_with_what_it_lacks() -> None:
