@@ -38,6 +38,8 @@ CAPACITY = 1000
 POLL_SECONDS = 0.25
 """Between two looks at every file where the kernel does not tell."""
 THREADS = 4
+PROCESSES = 1
+"""Stretches that are counted at a time, each by two processes at most."""
 FOLLOWERS = 1000
 """Logs that are followed at most; more files than that are a mistake somewhere."""
 READY_SECONDS = 10.0
@@ -74,7 +76,7 @@ class Logs:
         self._zone = zone
         self._states: dict[str, LogState] = {}
         self._everyone: dict[Subscription[Told], Feed] = {}
-        self.threads = Threads(THREADS)
+        self.threads = Threads(THREADS, PROCESSES)
         self.alert_rules: Mapping[str, LogAlert] = {}
         """By which alerts are raised from lines."""
         self.configured = Wake()

@@ -99,7 +99,7 @@ class Follower:
         if generation.blocks and (file.packed or generation.indexed >= file.size):
             return
         try:
-            tally = await counted(self._state, file, generation.indexed, None, self._threads.limiter)
+            tally = await counted(self._state, file, generation.indexed, None, self._threads)
         except OSError as error:
             log.warning("logs.archive_unreadable path=%s error=%r next=leave_out", file.path, str(error))
             return
@@ -181,8 +181,7 @@ class Follower:
             if not self._is_replaced():
                 break
             # Whoever renamed it may have written to it until just now.
-            size = os.fstat(self._fd).st_size
-            if size > self._read_at:
+            while (size := os.fstat(self._fd).st_size) > self._read_at:
                 await self._take(size)
             self._close()
             self._state.archives_changed = True
@@ -262,7 +261,7 @@ class Follower:
         state, generation = self._state, self._state.generations[0]
         start = generation.indexed
         seen = Seen(state.log.path, self._inode, generation.head, size)
-        tally = await counted(state, seen, start, size, self._threads.limiter, fd=self._fd)
+        tally = await counted(state, seen, start, size, self._threads, fd=self._fd)
         state.miss(sum(block.records for block in tally.blocks))
         generation.extend(tally.blocks, tally.minutes, tally.loggers)
         end = max(tally.end, start)

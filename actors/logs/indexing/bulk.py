@@ -25,6 +25,7 @@ from actors.logs.known import KnownLog
 from actors.logs.parsing import Parser, decoded
 from actors.logs.parsing.parser import LEARNT_FROM
 from actors.logs.records import Origin
+from actors.logs.threads import Threads
 
 _log = logging.getLogger("actors.logs")
 
@@ -76,7 +77,7 @@ class Log(Protocol):
 
 
 async def counted(
-    about: Log, seen: Seen, start: int, end: int | None, limiter: trio.CapacityLimiter, fd: int | None = None
+    about: Log, seen: Seen, start: int, end: int | None, threads: Threads, fd: int | None = None
 ) -> Tally:
     """The records of the file *seen* from *start* to *end*, or to its end for None.
 
@@ -85,7 +86,7 @@ async def counted(
         seen: The file; packed ones are unpacked.
         start: Where a record begins.
         end: Where it ends.
-        limiter: Of threads.
+        threads: And processes.
         fd: Of the file, if it is open: what is counted in a thread when the process fails.
 
     Raises:
@@ -104,19 +105,17 @@ async def counted(
         zone=about.parser.zone_name,
     )
     if seen.packed or size > BULK_BYTES:
-        with trio.move_on_after(LEAST_SECONDS + size / BYTES_PER_SECOND):
-            middle = (
-                None
-                if seen.packed or size < SHARED_BYTES
-                else await trio.to_thread.run_sync(_middle, question, about.parser, size, limiter=limiter)
-            )
-            found = await (_in_process(question) if middle is None else _by_two(question, middle))
-            if found is not None:
-                return found
+        async with threads.processes:
+            with trio.move_on_after(LEAST_SECONDS + size / BYTES_PER_SECOND):
+                alone = seen.packed or size < SHARED_BYTES
+                middle = None if alone else await threads.run(_middle, question, about.parser, size)
+                found = await (_in_process(question) if middle is None else _by_two(question, middle))
+                if found is not None:
+                    return found
         if seen.packed:
             raise OSError("it could not be unpacked and counted")
     return await trio.to_thread.run_sync(
-        _here, question, about.parser, fd, limiter=limiter, abandon_on_cancel=fd is None
+        _here, question, about.parser, fd, limiter=threads.limiter, abandon_on_cancel=fd is None
     )
 
 
