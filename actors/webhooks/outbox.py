@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from random import Random
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -24,10 +25,12 @@ from actors.runtime import (
 )
 from actors.store import Store, StoreError
 from actors.webhooks import rows
-from actors.webhooks.delivery import Delivery, trusted
 from actors.webhooks.messages import NoticesAdded
 from actors.webhooks.rules import RetryPolicy
 from actors.webhooks.sender import Desk, LookForWork, Office, Sender
+
+if TYPE_CHECKING:
+    from actors.webhooks.delivery import Delivery
 
 log = logging.getLogger("actors.webhooks")
 
@@ -54,7 +57,7 @@ class Outbox:
     senders: dict[str, tuple[Desk, Ref[Sender]]] = attrs.field(factory=dict[str, tuple[Desk, Ref[Sender]]])
     """By receiver."""
     office: Office | None = None
-    """Made at the first start: reading the trusted certificates takes a while."""
+    """Made with the first sender: most of what it takes is of no use to who sends nothing."""
 
 
 class OutboxActor(Actor):
@@ -65,10 +68,6 @@ class OutboxActor(Actor):
         self._told = False
 
     async def on_start(self) -> None:
-        box = self._outbox
-        if box.office is None:
-            delivery = Delivery(await trio.to_thread.run_sync(trusted))
-            box.office = Office(box.store, box.bus, box.sending, delivery, box.policy, box.random)
         self.context.start_soon(self._follow_notices)
         self.context.start_soon(self._follow_switch)
         self.context.every(LOOK_SECONDS, lambda _: _LookAround())
@@ -109,7 +108,9 @@ class OutboxActor(Actor):
 
     async def _hire(self, receiver: str) -> None:
         box = self._outbox
-        assert box.office is not None  # noqa: S101 - set in `on_start`
+        if box.office is None:
+            delivery = await trio.to_thread.run_sync(_delivery)
+            box.office = Office(box.store, box.bus, box.sending, delivery, box.policy, box.random)
         desk, office = Desk(receiver), box.office
         spec = ChildSpec(
             sender_name(receiver),
@@ -161,6 +162,13 @@ class _LookAround(Message[OutboxActor, None]):
 class _Tidy(Message[OutboxActor, None]):
     async def deliver(self, to: OutboxActor) -> None:
         await to.tidy()
+
+
+def _delivery() -> "Delivery":
+    """The way to receivers. Blocking: it reads the trusted certificates, and what speaks HTTP takes 10 MB."""
+    from actors.webhooks.delivery import Delivery, trusted
+
+    return Delivery(trusted())
 
 
 def sender_name(receiver: str) -> str:

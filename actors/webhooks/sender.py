@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import trio
@@ -14,11 +14,13 @@ from actors.masking import mask_addresses
 from actors.runtime import Actor, Bus, Cell, Message, Timer
 from actors.store import Store, StoreError
 from actors.webhooks import rows
-from actors.webhooks.delivery import Delivery
 from actors.webhooks.messages import NoticeFailed, NoticeSent
 from actors.webhooks.rules import Attempt, RetryPolicy, next_attempt, rest
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from actors.webhooks.delivery import Delivery
 
 log = logging.getLogger("actors.webhooks")
 
@@ -40,7 +42,7 @@ class Office:
     bus: Bus
     sending: Cell[bool]
     """False: what comes is kept."""
-    delivery: Delivery
+    delivery: "Delivery"
     policy: RetryPolicy
     random: Random
 

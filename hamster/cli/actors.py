@@ -8,7 +8,8 @@ import msgspec
 from rich.table import Table
 
 from hamster.actor_models import ActorNode
-from hamster.cli.common import data_dir_option, run, url_option, with_client
+from hamster.cli.asking import run, url_option, with_client
+from hamster.cli.common import data_dir_option
 from hamster.cli.tables import duration, show
 from hamster.client import HamsterClient
 

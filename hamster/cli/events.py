@@ -7,7 +7,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from hamster.cli.common import data_dir_option, run, url_option, with_client
+from hamster.cli.asking import run, url_option, with_client
+from hamster.cli.common import data_dir_option
 from hamster.cli.tables import show
 from hamster.client import HamsterClient, ServiceHappened
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import trio
 
-from hamster.cli.common import data_dir_option, run, url_option, with_client
+from hamster.cli.asking import run, url_option, with_client
+from hamster.cli.common import data_dir_option
 from hamster.client import HamsterClient, RequestRefused
 
 PIECE = 16 * 1024

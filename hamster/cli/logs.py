@@ -14,7 +14,8 @@ import trio
 from rich.table import Table
 
 from actors.expressions import Expression, InvalidExpression
-from hamster.cli.common import FAILED, NOT_RUNNING, USAGE, data_dir_option, fail, run, url_option, with_client
+from hamster.cli.asking import run, url_option, with_client
+from hamster.cli.common import FAILED, NOT_RUNNING, USAGE, data_dir_option, fail
 from hamster.cli.log_lines import Style, shown
 from hamster.cli.tables import show
 from hamster.client import HamsterClient, RequestRefused, ServerUnreachable

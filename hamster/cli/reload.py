@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from hamster.cli.common import FAILED, data_dir_option, run, url_option, with_client
+from hamster.cli.asking import run, url_option, with_client
+from hamster.cli.common import FAILED, data_dir_option
 from hamster.cli.services import DEFAULT_WAIT, carry_out, ids_argument
 from hamster.client import HamsterClient, Reloaded
 

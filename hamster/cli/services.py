@@ -9,7 +9,8 @@ import msgspec
 import trio
 from click.core import ParameterSource
 
-from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, fail, run, url_option, with_client
+from hamster.cli.asking import run, url_option, with_client
+from hamster.cli.common import FAILED, NOT_RUNNING, data_dir_option, fail
 from hamster.cli.tables import client_row, rich_table, show
 from hamster.client import HamsterClient, RequestRefused, ServerUnreachable, Service
 

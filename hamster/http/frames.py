@@ -21,7 +21,8 @@ from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.news_frames import news_data
 from hamster.http.rolling_alert import rolling_alert
-from hamster.http.service_models import service_model, status_of
+from hamster.http.service_encoding import ServiceEncoder
+from hamster.http.service_models import status_of
 from hamster.http.times import Stamp
 
 EVENT_TYPES = (
@@ -61,6 +62,7 @@ class FrameMaker:
     def __init__(self, system: System, stamp: Stamp) -> None:
         self._system = system
         self._stamp = stamp
+        self._services = ServiceEncoder(stamp)
         self._seq = itertools.count(1)
         self._boot = f"{datetime.now(UTC).timestamp():.0f}"
 
@@ -130,7 +132,7 @@ class FrameMaker:
         """All services, as `GET /api/services/` has them."""
         readings = self._system.metrics.readings.value
         views = self._system.services.board.value.values()
-        return self.frame("services_update", {"services": [service_model(v, readings, self._stamp) for v in views]})
+        return self.frame("services_update", {"services": [self._services.encoded(view, readings) for view in views]})
 
     def metrics_update(self, readings: Readings) -> Frame:
         """The newest sample, as `GET /api/metrics/` has it, and what the services use."""

@@ -6,8 +6,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 from prometheus_client.registry import Collector
-from quart import Response, request
-from quart_trio import QuartTrio
 
 from actors.metrics.records import Sample
 from actors.runtime import TreeNode
@@ -34,16 +32,11 @@ MACHINE: Mapping[str, tuple[str, str, float]] = {
 """Figures of a sample: name, help, factor to the base unit."""
 
 
-def register(app: QuartTrio, system: System, hub: Hub) -> None:
-    """Add `/metrics` to *app*."""
+def registry_of(system: System, hub: Hub) -> CollectorRegistry:
+    """What is shown of *system*."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(HamsterCollector(system, hub))
-
-    async def metrics() -> Response:
-        content, content_type = exposition(registry, request.headers.get("accept", ""))
-        return Response(content, content_type=content_type)
-
-    app.add_url_rule("/metrics", "prometheus", metrics, methods=["GET"])
+    return registry
 
 
 def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:

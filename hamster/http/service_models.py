@@ -1,8 +1,10 @@
 """Services in the contract's JSON."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import attrs
+import msgspec
 
 from actors.metrics.messages import Readings
 from actors.services import Health, Look, ServiceView, State
@@ -81,8 +83,10 @@ def look_model(view: ServiceView, look: Look) -> LookModel:
     return LookModel(view.id, look.ok, mask_text(look.detail), round(look.latency, 6), figures, view.health.value)
 
 
-def service_model(view: ServiceView, readings: Readings, stamp: Stamp) -> ServiceModel:
-    """*view* with what *readings* say of its processes."""
+def service_model(
+    view: ServiceView, readings: Readings, stamp: Stamp, *, config: msgspec.Raw | None = None
+) -> ServiceModel:
+    """*view* with what *readings* say of its processes; *config* is what `config_of` gives, if it is at hand."""
     usage = readings.usage.get(view.id) if view.pid is not None else None
     running = view.state is State.RUNNING
     return ServiceModel(
@@ -92,7 +96,8 @@ def service_model(view: ServiceView, readings: Readings, stamp: Stamp) -> Servic
         status=status_of(view),
         uptime=seconds_since(view.running_since_clock) if running else None,
         last_error=None if view.last_failure is None else mask_text(view.last_failure.detail),
-        config=config_of(view),
+        # JSON that is made already goes into the rest as it is.
+        config=config_of(view) if config is None else cast("Mapping[str, object]", config),
         state=view.state.value,
         kind=view.settings.kind,
         available=view.available,

@@ -30,6 +30,7 @@ from hamster.http.masking import mask_text
 from hamster.http.parameters import reading
 from hamster.http.problems import HttpProblem, InvalidRequest
 from hamster.http.rolling import MAX_PARALLEL, roll
+from hamster.http.service_encoding import ServiceEncoder
 from hamster.http.service_models import ServiceModel, look_model, service_model
 from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, each, is_one, several
 from hamster.http.times import Stamp
@@ -87,6 +88,7 @@ class Batch:
 def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
     """Add the routes of `/api/services` to *app*."""
     services = system.services
+    encoder = ServiceEncoder(stamp)
 
     def model(view: ServiceView) -> ServiceModel:
         return service_model(view, system.metrics.readings.value, stamp)
@@ -95,7 +97,8 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
         board = services.board.value
         targets = request.args.getlist("target")
         chosen = {one for target in targets for one in services.matching(target)} if targets else board
-        return json_response([model(view) for view in board.values() if view.id in chosen])
+        readings = system.metrics.readings.value
+        return json_response([encoder.encoded(view, readings) for view in board.values() if view.id in chosen])
 
     async def get_service(service_id: str) -> Response:
         return json_response(model(services.view(service_id)))

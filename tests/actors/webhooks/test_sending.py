@@ -321,7 +321,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_sent_nothing_and_never_t
     authority.issue_cert("127.0.0.1").configure_cert(server)  # pyright: ignore[reportUnknownMemberType] - also takes what is not installed
     if trusted:
         authority.configure_trust(client)  # pyright: ignore[reportUnknownMemberType] - also takes what is not installed
-    monkeypatch.setattr(outboxes, "trusted", lambda: client)
+    monkeypatch.setattr("actors.webhooks.delivery.trusted", lambda: client)
     receiver = Receiver()
     async with trio.open_nursery() as nursery, a_post(tmp_path) as post:
         serve = partial(trio.serve_ssl_over_tcp, receiver.serve, 0, server, host="127.0.0.1")
