@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 
-import re2
-
 
 class InvalidExpression(ValueError):
     """It is none that RE2 understands."""
@@ -36,6 +34,8 @@ class Expression:
         """
         if len(text) > LONGEST:
             raise InvalidExpression(text[:40] + "...", f"it has {len(text)} characters; expected at most {LONGEST}")
+        import re2  # with the first expression: most configurations have none
+
         options = re2.Options()
         options.log_errors = False
         options.case_sensitive = not caseless

@@ -75,7 +75,7 @@ def test_the_server_does_not_load_what_only_its_helpers_need() -> None:
     """NumPy starts threads as it is loaded, which would take the signals that the server holds back."""
     program = "import sys, hamster.product, hamster.cli.serve; print([m for m in sys.argv[1:] if m in sys.modules])"
     ended = subprocess.run(
-        [sys.executable, "-c", program, "numpy", "feedparser", "httpx", "prometheus_client"],
+        [sys.executable, "-c", program, "numpy", "feedparser", "httpx", "prometheus_client", "re2", "stringzilla"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -79,7 +79,7 @@ class Log(Protocol):
 async def counted(
     about: Log, seen: Seen, start: int, end: int | None, threads: Threads, fd: int | None = None
 ) -> Tally:
-    """The records of the file *seen* from *start* to *end*, or to its end for None.
+    """The records of the file *seen* from *start* to *end*; for None to its end, behind which nothing comes any more.
 
     Args:
         about: Whose file it is.
@@ -103,6 +103,7 @@ async def counted(
         pattern=log.pattern,
         encoding=about.parser.encoding,
         zone=about.parser.zone_name,
+        final=end is None,
     )
     if seen.packed or size > BULK_BYTES:
         async with threads.processes:
@@ -123,7 +124,7 @@ async def _by_two(question: Question, middle: int) -> Tally | None:
     """By two processes, each of which counts its part."""
     parts = [
         msgspec.structs.replace(question, end=middle, final=True),
-        msgspec.structs.replace(question, start=middle),
+        msgspec.structs.replace(question, start=middle),  # to the end, as it was asked
     ]
     found: dict[int, Tally | None] = {}
 

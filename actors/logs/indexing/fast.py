@@ -92,7 +92,8 @@ def fast_tally(fd: int, start: int, end: int, parser: Parser, *, final: bool = F
     end = min(end, os.fstat(fd).st_size)
     first = os.pread(fd, min(64 * 1024, max(end - start, 0)), start)
     ours = parser.log.origin is Origin.OURS and parser.log.pattern is None and not parser.wide
-    if not ours or not (_OURS.match(first) or (start > 0 and _OURS.search(first))):
+    ends_in_a_line = not final or os.pread(fd, 1, max(end - 1, start)) == b"\n"
+    if not ours or not ends_in_a_line or not (_OURS.match(first) or (start > 0 and _OURS.search(first))):
         return tally(fd, start, end, parser, final=final)
     counting = _Counting(parser, start)
     while counting.at < end:

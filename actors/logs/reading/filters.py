@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 import attrs
-import stringzilla as sz
 
 from actors.expressions import Expression
 from actors.logs.indexing import Block
@@ -140,6 +139,8 @@ def _is_utf8(data: bytes | bytearray) -> bool:
 
 
 def _cased(data: bytes | bytearray, needle: bytes) -> Iterator[int]:
+    import stringzilla as sz  # with the first search, as below
+
     at = sz.find(data, needle)
     while at >= 0:
         yield at
@@ -147,6 +148,8 @@ def _cased(data: bytes | bytearray, needle: bytes) -> Iterator[int]:
 
 
 def _uncased(data: bytes | bytearray, needle: bytes) -> Iterator[int]:
+    import stringzilla as sz
+
     whole = sz.Str(data)
     for found in sz.utf8_uncased_matches(whole, needle):
         yield found.offset_within(whole)
@@ -154,6 +157,8 @@ def _uncased(data: bytes | bytearray, needle: bytes) -> Iterator[int]:
 
 def _lines_with(data: bytes, needle: bytes) -> int:
     """How many lines of *data* have *needle*, which has no line feed."""
+    import stringzilla as sz
+
     parts = sz.Str(data).split_iter(needle)
     # Of the parts between two finds each with a line feed begins another line. The last part is behind the last find.
     apart = [operator.contains(part, "\n") for part in parts]

@@ -70,7 +70,6 @@ STRANGE = st.sampled_from(
 def test_it_is_the_same_answer(
     first: bytes, pieces: list[bytes], end: bytes, skip: int, chunk: int, final: bool
 ) -> None:
-    end = b"" if final else end  # what is final ends with a line
     data = first + b"".join(pieces) + end
     parser = Parser(KnownLog(name="x.log", path=Path("/x.log"), origin=Origin.OURS), UTC)
     parser.learn(data)
