@@ -125,7 +125,7 @@ async def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
     ("body", "coding", "why"),
     [
         (b"garbage", "gzip", "cannot be decoded"),
-        (gzip.compress(b"news" * 100)[:20], "gzip", "breaks off"),
+        (gzip.compress(b"news" * 100, mtime=0)[:20], "gzip", "breaks off"),
         (b"x", "br", "not asked for"),
     ],
 )
