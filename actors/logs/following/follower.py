@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import trio
@@ -73,7 +74,8 @@ class Follower:
         state = self._state
         if not state.generations:
             state.generations = await self._threads.run(load, state.sidecar, state.about)
-        self._open()
+        if (fd := self._opened()) is not None:
+            self._take_up(fd)
         await self._take_archives()
 
     async def _take_archives(self) -> None:
@@ -87,6 +89,8 @@ class Follower:
         # What is in the log's place is for `_open`, and may be another file than the one that we have by now.
         archives = [file for file in seen if file.path != state.log.path and file.inode != self._inode]
         pairs = matched(archives, others)
+        for file in self._unseen(pairs):  # put aside in this moment: told by `_take_missed`, and then known
+            pairs = [pair for pair in pairs if pair[0] is not file]
         if current is not None:
             pairs.insert(0, (Seen(state.log.path, self._inode, current.head, 0), current))
         pairs = numbered(pairs)
@@ -112,24 +116,42 @@ class Follower:
     def _current(self) -> Generation | None:
         return self._state.generations[0] if self._fd is not None and self._state.generations else None
 
-    def _open(self) -> None:
-        """Open the file, if it is there, as the generation that it is."""
-        state = self._state
+    def _opened(self) -> int | None:
+        """A descriptor of what is in the log's place; None: there is nothing that could be followed."""
+        path = self._state.log.path
         try:
-            self._fd = open_log(state.log.path)
+            return open_log(path)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                log.debug("logs.not_followed path=%s error=%r", state.log.path, str(error))
-            return
-        found = os.fstat(self._fd)
-        self._inode = found.st_ino
-        head = os.pread(self._fd, HEAD_BYTES, 0)
+                log.debug("logs.not_followed path=%s error=%r", path, str(error))
+            return None
+
+    def _take_up(self, fd: int) -> None:
+        """Go on with the open file, as the generation that it is."""
+        state = self._state
+        found = os.fstat(fd)
+        self._fd, self._inode = fd, found.st_ino
+        head = os.pread(fd, HEAD_BYTES, 0)
         known = next((g for g in state.generations if g.is_file(found.st_ino, head)), None)
         if known is None or known.indexed > found.st_size or (not known.head and head and known.blocks):
             known = Generation(self._next_number(), found.st_ino, head)
         else:
             state.generations.remove(known)
         self._have(known)
+
+    async def _open(self) -> bool:
+        """Open the file in the log's place, once what was put aside before it is told; False: there is none."""
+        fd = self._opened()
+        try:
+            # With the file open already: whatever is put aside from now on is seen by it.
+            await self._take_missed(None if fd is None else os.fstat(fd).st_ino)
+        except BaseException:
+            if fd is not None:
+                os.close(fd)
+            raise
+        if fd is not None:
+            self._take_up(fd)
+        return fd is not None
 
     def _next_number(self) -> int:
         return max((generation.number for generation in self._state.generations), default=FIRST - 1) + 1
@@ -169,11 +191,8 @@ class Follower:
     async def catch_up(self) -> None:
         """Read and tell everything that is there."""
         while True:
-            if self._fd is None:
-                await self._take_missed()
-                self._open()
-                if self._fd is None:
-                    break
+            if self._fd is None and not await self._open():
+                break
             size = self._size()
             if size > self._read_at:
                 await self._take(size)
@@ -181,23 +200,30 @@ class Follower:
             if not self._is_replaced():
                 break
             # Whoever renamed it may have written to it until just now.
-            while (size := os.fstat(self._fd).st_size) > self._read_at:
-                await self._take(size)
+            await self._drain()
             self._close()
             self._state.archives_changed = True
         self._tell(self._assembler.settle())
         if self._state.archives_changed:
             await self._take_archives()
 
-    async def _take_missed(self) -> None:
-        """Tell what was put aside since our last look without ever having been seen in its place."""
+    def _unseen(self, pairs: Sequence[tuple[Seen, Generation | None]]) -> list[Seen]:
+        """Of archives, the newest first, those that were never in the log's place when we looked, since we began."""
         state = self._state
         if not (state.ready.is_set() or state.fresh):
-            return
+            return []
+        fresh = itertools.takewhile(lambda pair: pair[1] is None, pairs)
+        return [file for file, _ in fresh if not file.packed and file.modified >= self._looked_at - 1]
+
+    async def _take_missed(self, live: int | None) -> None:
+        """Tell what was put aside since our last look without ever having been seen in its place.
+
+        *live* is the inode of the file that follows it.
+        """
+        state = self._state
         seen = await self._threads.run(look_around, state.log.path)
-        archives = [file for file in seen if file.path != state.log.path]
-        fresh = itertools.takewhile(lambda pair: pair[1] is None, matched(archives, state.generations))
-        for file in reversed([file for file, _ in fresh if not file.packed and file.modified >= self._looked_at - 1]):
+        archives = [file for file in seen if file.path != state.log.path and file.inode != live]
+        for file in reversed(self._unseen(matched(archives, state.generations))):
             with suppress(OSError):
                 fd = open_log(file.path)
                 if os.fstat(fd).st_ino != file.inode:  # put aside further in this moment: it is counted later
@@ -205,8 +231,7 @@ class Follower:
                     continue
                 self._fd, self._inode = fd, file.inode
                 self._have(Generation(self._next_number(), file.inode, file.head))
-                while (size := os.fstat(fd).st_size) > self._read_at:
-                    await self._take(size)
+                await self._drain()
                 self._close()
 
     def _size(self) -> int:
@@ -223,6 +248,11 @@ class Follower:
             elif len(head) > len(generation.head):
                 generation.head = head
         return size
+
+    async def _drain(self) -> None:
+        """Read to the end, wherever that is by now."""
+        while self._fd is not None and (size := os.fstat(self._fd).st_size) > self._read_at:
+            await self._take(size)
 
     def _is_replaced(self) -> bool:
         """Whether another file has our place, or ours is deleted. One that was only renamed may still be written to."""
