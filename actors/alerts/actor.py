@@ -130,7 +130,7 @@ def new_record(
         ActorStarted,
         capacity=EVENTS,
     )
-    record = AlertsRecord(settings, book, Cell(_board(book)), events, book.next_number, window)
+    record = AlertsRecord(settings, book, Cell(_board(book)), events, book.next_number, window)  # for `cooldown`, too
     return record
 
 

@@ -171,9 +171,7 @@ class LogsSettings:
 
     def _conflicts(self) -> Sequence[SettingProblem]:
         return [
-            SettingProblem(
-                ("files", name), name, "a name that is not a service's log", "choose one without .log at its end"
-            )
+            SettingProblem(("files", name), name, "a name that is not our own log's", "choose another")
             for name in self.files
             if name == "watchhamster.log"
         ]

@@ -145,7 +145,7 @@ class Follower:
         try:
             # With the file open already: whatever is put aside from now on is seen by it.
             await self._take_missed(None if fd is None else os.fstat(fd).st_ino)
-        except BaseException:
+        except BaseException:  # also a cancellation: the descriptor has no owner yet; it passes on
             if fd is not None:
                 os.close(fd)
             raise

@@ -30,8 +30,6 @@ _OURS = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d [A-Z]+ 
 _NAME = re.compile(rb"[A-Za-z0-9_.]+")
 _STAMP = 30
 """Bytes of a timestamp with its offset, and the space behind it."""
-_NAME_WORDS = 6
-"""A logger's name is looked at as so many words of eight bytes; a line with a longer one is the parser's."""
 
 
 def _word(values: Sequence[int]) -> np.uint64:
@@ -84,7 +82,7 @@ _MIXERS = tuple(
         0xE7037ED1A0B428DB,
     )
 )
-"""Odd, and with their bits in no order: one for each word of a name."""
+"""Odd, their bits in no order: one for each eight bytes of a logger's name. What is behind them is not looked at."""
 
 
 def fast_tally(fd: int, start: int, end: int, parser: Parser, *, final: bool = False) -> Tally:

@@ -67,11 +67,6 @@ class Assembler:
         """Where the line begins that has no end yet; everything before it is in records."""
         return self._line_at
 
-    @property
-    def open_at(self) -> int:
-        """Where the record begins that may go on, or the line that has no end yet."""
-        return self._line_at if self._open is None else self._open.start
-
     def feed(self, data: bytes) -> list[LogRecord]:
         """The records that are surely complete with *data*."""
         done: list[LogRecord] = []
