@@ -5,11 +5,12 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _MODIFY, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x40, 0x80, 0x100, 0x200
-_WATCHED = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
+_DELETE_SELF, _MOVE_SELF = 0x400, 0x800
+_WATCHED = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 _OVERFLOW, _IGNORED = 0x4000, 0x8000
 _EVENT = struct.Struct("iIII")
 _READ = 64 * 1024
@@ -34,7 +35,12 @@ class Inotify:
         self.fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self.fd < 0:
             raise Unavailable(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        self._watched: dict[int, Path] = {}
+        self._paths: dict[int, list[Path]] = {}  # of one directory there may be several, by links
+
+    @property
+    def watched(self) -> Collection[Path]:
+        """The directories that are watched: those that are gone, or moved away, are not any more."""
+        return {path for paths in self._paths.values() for path in paths}
 
     def watch(self, directory: Path) -> None:
         """Watch *directory*; once more does no harm.
@@ -45,7 +51,9 @@ class Inotify:
         number: int = self._libc.inotify_add_watch(self.fd, os.fsencode(directory), _WATCHED)
         if number < 0:
             raise Unavailable(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(directory))
-        self._watched[number] = directory
+        paths = self._paths.setdefault(number, [])
+        if directory not in paths:
+            paths.append(directory)
 
     def read(self) -> Iterator[Path | None]:
         """The files that changed since the last call; None: it lost count, or a directory is gone. Never waits."""
@@ -59,13 +67,13 @@ class Inotify:
             at += _EVENT.size
             name = data[at : at + length].rstrip(b"\0")
             at += length
-            if mask & _IGNORED:
-                self._watched.pop(number, None)
-            directory = self._watched.get(number)
-            if mask & (_OVERFLOW | _IGNORED) or directory is None:
+            if mask & (_OVERFLOW | _IGNORED | _DELETE_SELF | _MOVE_SELF):
+                if mask & _MOVE_SELF:
+                    self._libc.inotify_rm_watch(self.fd, number)
+                self._paths.pop(number, None)
                 yield None
             elif name:
-                yield directory / os.fsdecode(name)
+                yield from (directory / os.fsdecode(name) for directory in self._paths.get(number, ()))
 
     def close(self) -> None:
         """End watching."""

@@ -16,8 +16,8 @@ import trio
 from actors.logs.files.catalogue import Catalogue, LogFile
 from actors.logs.files.opening import open_log
 from actors.logs.files.parts import archive_of
-from actors.logs.following.follower import LOOK_SECONDS, Follower
-from actors.logs.following.state import Feed, LogState, Told, Wake
+from actors.logs.following.follower import Follower
+from actors.logs.following.state import LOOK_SECONDS, Feed, LogState, Told, Wake
 from actors.logs.indexing.generation import OTHERS
 from actors.logs.inotify import Inotify, Unavailable
 from actors.logs.known import KnownLog
@@ -75,7 +75,9 @@ class Logs:
         self._index_dir = index_dir
         self._zone = zone
         self._states: dict[str, LogState] = {}
-        self._everyone: dict[Subscription[Told], Feed] = {}
+        self._by_path: dict[Path, LogState] = {}
+        self._refused: set[str] = set()
+        self._feeds: dict[Subscription[Told], Feed] = {}
         self.threads = Threads(THREADS, PROCESSES)
         self.alert_rules: Mapping[str, LogAlert] = {}
         """By which alerts are raised from lines."""
@@ -86,6 +88,14 @@ class Logs:
     def followed(self) -> Mapping[str, LogState]:
         """By name; for the followers."""
         return self._states
+
+    def at(self, path: Path) -> LogState | None:
+        """The log whose file is, or would be, at *path*."""
+        return self._by_path.get(path)
+
+    def is_strange(self, name: str) -> bool:
+        """Whether a file *name* of the directory is a log that nobody knows yet."""
+        return self.catalogue.is_log(name) and name not in self._states and name not in self._refused
 
     async def find(self, name: str) -> KnownLog:
         """The log *name*.
@@ -139,22 +149,21 @@ class Logs:
         those that it missed.
 
         Args:
-            names: Of logs that are followed; others have nothing to tell.
+            names: Of logs, also of those that are not there yet.
             levels: Only records of these.
             capacity: How many records it may be behind.
         """
         subscription = Subscription[Told](capacity=capacity)
-        feed = Feed(subscription, levels)
-        states = list(self._states.values()) if names is None else [self._states[n] for n in names if n in self._states]
-        if names is None:
-            self._everyone[subscription] = feed
-        for state in states:
-            state.feeds[subscription] = feed
+        feed = Feed(subscription, levels, None if names is None else frozenset(names))
+        self._feeds[subscription] = feed
+        for name, state in self._states.items():
+            if feed.is_of(name):
+                state.feeds[subscription] = feed
         try:
             with subscription:
                 yield subscription
         finally:
-            self._everyone.pop(subscription, None)
+            del self._feeds[subscription]
             for state in self._states.values():
                 state.feeds.pop(subscription, None)
 
@@ -185,18 +194,24 @@ class Logs:
 
     def drop(self, name: str) -> None:
         """Know the log *name* no more, or as another one."""
-        del self._states[name]
+        state = self._states.pop(name)
+        self._by_path.pop(state.log.path, None)
 
     # -- for the clerk
 
     def add(self, found: KnownLog, *, fresh: bool) -> LogState | None:
         """Have a state for *found*; None if there is one, or there are too many. *fresh*: it was not there before."""
-        if found.name in self._states or len(self._states) >= FOLLOWERS:
+        if found.name in self._states or found.name in self._refused:
+            return None
+        if len(self._states) >= FOLLOWERS:
+            log.warning("logs.not_followed log=%s limit=%d next=read_only_when_asked", found.name, FOLLOWERS)
+            self._refused.add(found.name)
             return None
         sidecar = self._index_dir / f"{found.name}.index"
         state = LogState(found, Parser(found, self._zone), sidecar, fresh=fresh)
-        state.feeds = dict(self._everyone)
+        state.feeds = {subscription: feed for subscription, feed in self._feeds.items() if feed.is_of(found.name)}
         self._states[found.name] = state
+        self._by_path[found.path] = state
         return state
 
 
@@ -239,8 +254,8 @@ def _statistics(state: LogState, since: float) -> LogStatistics:
 class FollowerActor(Actor):
     """Follows one log. What it knows outlives it."""
 
-    def __init__(self, logs: Logs, state: LogState, poll_seconds: float) -> None:
-        self._follower = Follower(state, logs.threads, poll_seconds=poll_seconds)
+    def __init__(self, logs: Logs, state: LogState) -> None:
+        self._follower = Follower(state, logs.threads)
 
     async def on_start(self) -> None:
         self.context.start_soon(self._follower.run)
@@ -253,6 +268,7 @@ class ClerkActor(Actor):
         self._logs = logs
         self._supervisor = supervisor
         self._looked = bool(logs.followed)
+        self._unwatched: set[Path] = set()
 
     async def on_start(self) -> None:
         self.context.start_soon(self._work)
@@ -265,19 +281,29 @@ class ClerkActor(Actor):
             await self._poll()
             return
         try:
-            watched: set[Path] = set()
             while True:
-                await self._find_logs(LOOK_SECONDS)
-                try:
-                    for state in self._logs.followed.values():
-                        if state.log.path.parent not in watched:
-                            inotify.watch(state.log.path.parent)
-                            watched.add(state.log.path.parent)
-                except Unavailable as error:
-                    log.warning("logs.not_watched error=%r next=look_now_and_then", str(error))
+                await self._find_logs()
+                self._watch(inotify)
                 await self._listen(inotify)
         finally:
             inotify.close()
+
+    def _watch(self, inotify: Inotify) -> None:
+        """Have every directory watched; what is in one that cannot be is looked at often instead."""
+        before, unwatched = inotify.watched, set[Path]()
+        for directory in {state.log.path.parent for state in self._logs.followed.values()} - set(before):
+            try:
+                inotify.watch(directory)
+            except Unavailable as error:
+                unwatched.add(directory)
+                if directory not in self._unwatched:
+                    log.warning("logs.not_watched directory=%s error=%r next=poll", directory, str(error))
+        for state in self._logs.followed.values():
+            if state.log.path.parent not in before:  # what was written until now, nobody was told of
+                state.poll_seconds = POLL_SECONDS if state.log.path.parent in unwatched else LOOK_SECONDS
+                state.archives_changed = True
+                state.wake.set()
+        self._unwatched = unwatched
 
     async def _listen(self, inotify: Inotify) -> None:
         """Pass on what the kernel says, until there may be logs that nobody follows."""
@@ -294,10 +320,14 @@ class ClerkActor(Actor):
 
     async def _poll(self) -> None:
         while True:
-            await self._find_logs(POLL_SECONDS)
+            await self._find_logs()
+            for state in self._logs.followed.values():
+                if state.poll_seconds != POLL_SECONDS:
+                    state.poll_seconds = POLL_SECONDS
+                    state.wake.set()
             await self._logs.configured.wait(LOOK_SECONDS)
 
-    async def _find_logs(self, poll_seconds: float) -> None:
+    async def _find_logs(self) -> None:
         known = await self._logs.threads.run(self._logs.catalogue.logs)
         outside = self._logs.catalogue.outside
         for name, state in list(self._logs.followed.items()):
@@ -305,40 +335,43 @@ class ClerkActor(Actor):
                 await self._supervisor.stop(follower_name(name))
                 self._logs.drop(name)
         for found in known:
-            state = self._logs.add(found, fresh=self._looked)
+            # A file of the directory that was not there before is new; one from outside may be as old as it likes.
+            state = self._logs.add(found, fresh=self._looked and found.origin is not Origin.OUTSIDE)
             if state is not None:
-                await self._start(state, poll_seconds)
+                await self._start(state)
         self._looked = True
 
-    async def _start(self, state: LogState, poll_seconds: float) -> None:
+    async def _start(self, state: LogState) -> None:
         logs = self._logs
         await self._supervisor.start(
-            ChildSpec(follower_name(state.log.name), lambda: FollowerActor(logs, state, poll_seconds), backoff=_BACKOFF)
+            ChildSpec(follower_name(state.log.name), lambda: FollowerActor(logs, state), backoff=_BACKOFF)
         )
 
     def _pass_on(self, inotify: Inotify) -> bool:
         """Wake the followers of what has changed; whether there may be a log that nobody follows yet."""
-        by_path = {state.log.path: state for state in self._logs.followed.values()}
         strange = False
         for path in inotify.read():
             if path is None:
-                for state in by_path.values():
+                for state in self._logs.followed.values():
                     state.archives_changed = True
                     state.wake.set()
                 return True
-            state = by_path.get(path)
-            if state is not None:
+            if (state := self._logs.at(path)) is not None:
                 state.wake.set()
-                continue
-            owner = next(
-                (one for at, one in by_path.items() if path.name.startswith(at.name) and at.parent == path.parent), None
-            )
-            if owner is not None:
+            elif (owner := self._owner(path)) is not None:
                 owner.archives_changed = True
                 owner.wake.set()
-            else:
-                strange = strange or self._logs.catalogue.is_log(path.name)
+            elif path.parent == self._logs.catalogue.directory:
+                strange = strange or self._logs.is_strange(path.name)
         return strange
+
+    def _owner(self, archive: Path) -> LogState | None:
+        """The log that the file *archive* was put aside of."""
+        for state in self._logs.followed.values():
+            path = state.log.path
+            if path.parent == archive.parent and archive_of(path.name, archive.name) is not None:
+                return state
+        return None
 
 
 def follower_name(name: str) -> str:

@@ -13,9 +13,10 @@ from actors.logs.files.opening import open_log
 from actors.logs.following.state import LogState
 from actors.logs.indexing import Generation
 from actors.logs.indexing.bulk import BULK_BYTES, counted
-from actors.logs.indexing.generation import HEAD_BYTES
-from actors.logs.indexing.generations import FIRST, Seen, look_around, matched, numbered
+from actors.logs.indexing.generation import HEAD_BYTES, summed
+from actors.logs.indexing.generations import Seen, look_around, matched, numbered
 from actors.logs.indexing.sidecar import encoded, load, write
+from actors.logs.indexing.tallying import tally
 from actors.logs.parsing import Assembler
 from actors.logs.parsing.parser import LEARNT_FROM
 from actors.logs.positions import Position
@@ -27,8 +28,10 @@ log = logging.getLogger("actors.logs")
 INLINE_BYTES = 16 * 1024
 """Up to here bytes are parsed at once, which takes 1.5 ms. More goes to a thread."""
 SLICE_BYTES = 128 * 1024
-LOOK_SECONDS = 10.0
-"""Between two looks when the kernel says nothing."""
+AT_ONCE = 500
+"""Records that are counted before others get their turn: two milliseconds."""
+PUSHES = 2000
+"""To listeners before others get their turn: a millisecond."""
 SAVE_SECONDS = 30.0
 KEPT_MINUTES = 169 * 60
 """Of statistics: a week and an hour."""
@@ -37,10 +40,9 @@ KEPT_MINUTES = 169 * 60
 class Follower:
     """One task; everything is done by it, in order."""
 
-    def __init__(self, state: LogState, threads: Threads, *, poll_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, state: LogState, threads: Threads) -> None:
         self._state = state
         self._threads = threads
-        self._poll_seconds = poll_seconds
         self._fd: int | None = None
         self._inode = 0
         self._assembler = Assembler(state.parser, 0)
@@ -60,7 +62,7 @@ class Follower:
                 await self.catch_up()
                 if self._changed and trio.current_time() - self._saved_at > SAVE_SECONDS:
                     await self.save()
-                await self._state.wake.wait(self._poll_seconds)
+                await self._state.wake.wait(self._state.poll_seconds)
         finally:
             if self._fd is not None:
                 os.close(self._fd)
@@ -73,7 +75,8 @@ class Follower:
     async def _begin(self) -> None:
         state = self._state
         if not state.generations:
-            state.generations = await self._threads.run(load, state.sidecar, state.about)
+            state.generations, highest = await self._threads.run(load, state.sidecar, state.about)
+            state.highest = max(state.highest, highest)
         if (fd := self._opened()) is not None:
             self._take_up(fd)
         await self._take_archives()
@@ -93,7 +96,9 @@ class Follower:
             pairs = [pair for pair in pairs if pair[0] is not file]
         if current is not None:
             pairs.insert(0, (Seen(state.log.path, self._inode, current.head, 0), current))
-        pairs = numbered(pairs)
+        pairs = numbered(pairs, state.highest)
+        if (highest := max((generation.number for _, generation in pairs), default=0)) > state.highest:
+            self._gave(highest)
         state.generations = sorted((generation for _, generation in pairs), key=lambda generation: -generation.number)
         for file, generation in pairs:
             if generation is not current and generation.indexed < file.size:
@@ -103,11 +108,11 @@ class Follower:
         if generation.blocks and (file.packed or generation.indexed >= file.size):
             return
         try:
-            tally = await counted(self._state, file, generation.indexed, None, self._threads)
+            found = await counted(self._state, file, generation.indexed, None, self._threads, generation.marks)
         except OSError as error:
             log.warning("logs.archive_unreadable path=%s error=%r next=leave_out", file.path, str(error))
             return
-        generation.extend(tally.blocks, tally.minutes, tally.loggers)
+        generation.extend(found.blocks, found.minutes, found.loggers)
         self._changed = True
 
     # -- the file that is written
@@ -154,7 +159,13 @@ class Follower:
         return fd is not None
 
     def _next_number(self) -> int:
-        return max((generation.number for generation in self._state.generations), default=FIRST - 1) + 1
+        self._gave(self._state.highest + 1)
+        return self._state.highest
+
+    def _gave(self, number: int) -> None:
+        """Know that *number* was given; it is written down soon, or a killed process would give it once more."""
+        self._state.highest = number
+        self._changed, self._saved_at = True, -SAVE_SECONDS
 
     def _have(self, generation: Generation) -> None:
         """Go on with *generation*, whose file is open."""
@@ -185,7 +196,6 @@ class Follower:
         state = self._state
         head = os.pread(self._fd, HEAD_BYTES, 0)
         state.archives_changed = True  # it may have been copied away before
-        self._changed = True
         self._have(Generation(self._next_number(), self._inode, head))
 
     async def catch_up(self) -> None:
@@ -239,14 +249,11 @@ class Follower:
         assert self._fd is not None  # noqa: S101 - called with an open file
         size = os.fstat(self._fd).st_size
         generation = self._state.generations[0]
-        if size < self._read_at:
+        head = os.pread(self._fd, HEAD_BYTES, 0)
+        if size < self._read_at or not head.startswith(generation.head):
             self._begin_again()
-        elif len(generation.head) < HEAD_BYTES or size != self._read_at:
-            head = os.pread(self._fd, HEAD_BYTES, 0)
-            if not head.startswith(generation.head):
-                self._begin_again()
-            elif len(head) > len(generation.head):
-                generation.head = head
+        elif len(head) > len(generation.head):
+            generation.head = head
         return size
 
     async def _drain(self) -> None:
@@ -265,36 +272,67 @@ class Follower:
     async def _take(self, size: int) -> None:
         """Read up to *size*."""
         assert self._fd is not None  # noqa: S101 - called with an open file
-        generation = self._state.generations[0]
-        if size - self._read_at > BULK_BYTES:
+        state, pending = self._state, size - self._read_at
+        if state.parser.every_line_is_one:
+            state.generations[0].mark(self._assembler.line_at, time.time())
+        if pending > BULK_BYTES:
             await self._take_in_bulk(size)
             return
-        if self._state.parser.every_line_is_one:
-            generation.mark(self._assembler.line_at, time.time())
-        pending = size - self._read_at
         if pending <= INLINE_BYTES:
             data = os.pread(self._fd, pending, self._read_at)
-            records = self._assembler.feed(data)
         else:
             data = await self._threads.run(os.pread, self._fd, min(pending, SLICE_BYTES), self._read_at)
-            records = await self._threads.run(self._assembler.feed, data)
         if not data:  # it became shorter just now
             await trio.lowlevel.checkpoint()
-            return
-        if self._read_at == 0 and not generation.blocks:
-            self._state.parser.learn(data)
+        elif self._learns(data):
+            await self._count_anew()
+        else:
+            if self._read_at == 0:
+                state.parser.learn(data)
+            await self._feed(data)
+
+    async def _feed(self, data: bytes) -> None:
+        """Tell the records that are complete with *data*."""
+        if len(data) <= INLINE_BYTES:
+            records = self._assembler.feed(data)
+        else:
+            records = await self._threads.run(self._assembler.feed, data)
         self._read_at += len(data)
-        self._tell(records)
+        # A few at a time, so that nobody else waits until all who listen have all.
+        most = max(1, min(AT_ONCE, PUSHES // max(1, len(self._state.feeds))))
+        for at in range(0, len(records), most):
+            self._tell(records[at : at + most])
+            await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+
+    def _learns(self, data: bytes) -> bool:
+        """Whether *data*, which comes next, says that lines have timestamps, which nobody could know before."""
+        parser, at = self._state.parser, self._assembler.line_at
+        if self._read_at >= LEARNT_FROM or not parser.seems_plain or self._fd is None:
+            return False
+        return parser.has_times(os.pread(self._fd, self._read_at + len(data) - at, at)) and not parser.learn(
+            os.pread(self._fd, min(self._read_at + len(data), LEARNT_FROM), 0)
+        )
+
+    async def _count_anew(self) -> None:
+        """Count what was read of the file again, as it is read from now on: nobody is told that once more."""
+        state, generation, end = self._state, self._state.generations[0], self._assembler.line_at
+        fd, arrived = self._fd or 0, generation.arrived
+        found = await self._threads.run(lambda: tally(fd, 0, end, state.parser, arrived, final=True))
+        generation.blocks, generation.minutes, generation.loggers = [], {}, {}
+        generation.extend(found.blocks, found.minutes, found.loggers)
+        self._changed = True
+        self._start_at(generation, end)
 
     async def _take_in_bulk(self, size: int) -> None:
         """Count a long stretch in a process of its own; who listens is told how many records that were."""
         state, generation = self._state, self._state.generations[0]
         start = generation.indexed
         seen = Seen(state.log.path, self._inode, generation.head, size)
-        tally = await counted(state, seen, start, size, self._threads, fd=self._fd)
-        state.miss(sum(block.records for block in tally.blocks))
-        generation.extend(tally.blocks, tally.minutes, tally.loggers)
-        end = max(tally.end, start)
+        found = await counted(state, seen, start, size, self._threads, generation.marks, fd=self._fd)
+        state.miss(summed(found.blocks))
+        generation.extend(found.blocks, found.minutes, found.loggers)
+        end = max(found.end, start)
         if end == start:  # one record, longer than a stretch
             end = size
         self._changed = True
@@ -324,6 +362,11 @@ class Follower:
                 del generation.minutes[minute]
             for hour in [hour for hour in generation.loggers if hour < oldest // 60]:
                 del generation.loggers[hour]
-        data = encoded(state.generations, state.about)
-        with suppress(OSError):  # a full disk: it is counted again after the next start
+        data = encoded(state.generations, state.highest, state.about)
+        try:
             await self._threads.run(write, state.sidecar, data)
+        except OSError:
+            pass  # a full disk: it is counted again after the next start
+        except trio.Cancelled:
+            self._changed = True  # it was not written; the last save of `run` does it
+            raise

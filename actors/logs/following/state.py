@@ -1,6 +1,6 @@
 """One log that is followed: what is known of it, and who listens."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import attrs
@@ -8,11 +8,16 @@ import msgspec
 import trio
 
 from actors.logs.indexing import Generation
+from actors.logs.indexing.generation import RANK
+from actors.logs.indexing.generations import FIRST
 from actors.logs.known import KnownLog
 from actors.logs.parsing import Parser
 from actors.logs.positions import Position
 from actors.logs.records import Level, LogRecord
 from actors.runtime import Subscription
+
+LOOK_SECONDS = 10.0
+"""Between two looks where the kernel tells of changes."""
 
 
 @attrs.define(eq=False)
@@ -43,6 +48,18 @@ class Feed:
     subscription: Subscription[Told]
     levels: Collection[Level] | None
     """None: all."""
+    names: Collection[str] | None = None
+    """Of the logs that it listens to; None: all."""
+
+    def is_of(self, name: str) -> bool:
+        """Whether it listens to the log *name*."""
+        return self.names is None or name in self.names
+
+    def miss(self, counts: Sequence[int]) -> None:
+        """Tell it that it misses so many records of each level, in the order of `LEVELS`."""
+        missed = sum(counts) if self.levels is None else sum(counts[RANK[level]] for level in set(self.levels))
+        if missed:
+            self.subscription.miss(missed)
 
     def push(self, told: Told) -> None:
         """Give it *told* if it is wanted."""
@@ -79,6 +96,10 @@ class LogState:
     feeds: dict[Subscription[Told], Feed] = attrs.field(factory=dict[Subscription[Told], Feed])
     generations: list[Generation] = attrs.field(factory=list[Generation])
     """The newest first. Changed by the follower alone, never during somebody's look."""
+    highest: int = FIRST - 1
+    """The highest number that was given to a generation: none gets it again, whatever became of its file."""
+    poll_seconds: float = LOOK_SECONDS
+    """Between two looks at the file when nobody says that it has changed."""
     wake: Wake = attrs.field(factory=Wake)
     archives_changed: bool = True
     """Whether the archives have to be looked at."""
@@ -104,9 +125,9 @@ class LogState:
             for feed in self.feeds.values():
                 feed.push(told)
 
-    def miss(self, count: int) -> None:
-        """Tell all who listen that they miss *count* records."""
+    def miss(self, counts: Sequence[int]) -> None:
+        """Tell all who listen that they miss so many records of each level, in the order of `LEVELS`."""
         if not (self.fresh or self.ready.is_set()):
             return
         for feed in self.feeds.values():
-            feed.subscription.miss(count)
+            feed.miss(counts)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from actors.logs.indexing.generations import Seen
 from actors.logs.indexing.tallying import Tally, tally
 from actors.logs.known import KnownLog
 from actors.logs.parsing import Parser, decoded
+from actors.logs.parsing.assembling import Arrived
 from actors.logs.parsing.parser import LEARNT_FROM
 from actors.logs.records import Origin
 from actors.logs.threads import Threads
@@ -56,6 +58,9 @@ class Question(msgspec.Struct):
     encoding: str | None
     zone: str | None
     final: bool = False
+    marks: Sequence[tuple[int, float]] = ()
+    fd: int | None = None
+    """Of the file, if it is handed down; else it is opened."""
 
 
 class Counted(msgspec.Struct):
@@ -77,7 +82,13 @@ class Log(Protocol):
 
 
 async def counted(
-    about: Log, seen: Seen, start: int, end: int | None, threads: Threads, fd: int | None = None
+    about: Log,
+    seen: Seen,
+    start: int,
+    end: int | None,
+    threads: Threads,
+    marks: Sequence[tuple[int, float]],
+    fd: int | None = None,
 ) -> Tally:
     """The records of the file *seen* from *start* to *end*; for None to its end, behind which nothing comes any more.
 
@@ -87,7 +98,8 @@ async def counted(
         start: Where a record begins.
         end: Where it ends.
         threads: And processes.
-        fd: Of the file, if it is open: what is counted in a thread when the process fails.
+        marks: When the bytes from an offset on came, for lines that do not say it.
+        fd: Of the file, if it is open; whatever becomes of its name, that one is counted.
 
     Raises:
         OSError: The file cannot be read, or is not the one that was seen.
@@ -104,6 +116,8 @@ async def counted(
         encoding=about.parser.encoding,
         zone=about.parser.zone_name,
         final=end is None,
+        marks=marks,
+        fd=fd if os.name == "posix" else None,
     )
     if seen.packed or size > BULK_BYTES:
         async with threads.processes:
@@ -146,7 +160,14 @@ async def _in_process(question: Question) -> Tally | None:
     """By a process of its own; None, and it is logged, if that fails."""
     command = [sys.executable, "-m", "actors.logs.indexing.bulk"]
     asked = msgspec.json.encode(question)
-    done = await trio.run_process(command, stdin=asked, capture_stdout=True, capture_stderr=True, check=False)
+    done = await trio.run_process(
+        command,
+        stdin=asked,
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+        pass_fds=() if question.fd is None else (question.fd,),
+    )
     if done.returncode == 0:
         return _as_tally(msgspec.msgpack.decode(done.stdout, type=Counted))
     said = done.stderr.decode("utf-8", errors="replace").strip().rpartition("\n")[2]
@@ -177,11 +198,19 @@ def _here(question: Question, parser: Parser, fd: int | None) -> Tally:
     with contextlib.ExitStack() as stack:
         opened = fd if fd is not None else stack.enter_context(_opened(question))
         end = os.fstat(opened).st_size if question.end is None else question.end
-        return tally(opened, question.start, end, parser, between=lambda: time.sleep(0), final=question.final)
+        arrived = _arrivals(question)
+        return tally(opened, question.start, end, parser, arrived, between=lambda: time.sleep(0), final=question.final)
+
+
+def _arrivals(question: Question) -> Arrived:
+    return Generation(0, 0, b"", marks=list(question.marks)).arrived
 
 
 @contextlib.contextmanager
-def _opened(question: Question):
+def _opened(question: Question) -> Generator[int, None, None]:
+    if question.fd is not None:
+        yield question.fd
+        return
     fd = open_log(Path(question.path))
     try:
         if os.fstat(fd).st_ino != question.inode:
@@ -235,7 +264,7 @@ def main() -> int:
         fd = unpacked(opened) if question.packed else opened
         parser.learn(os.pread(fd, LEARNT_FROM, 0))
         end = os.fstat(fd).st_size if question.end is None else question.end
-        found = fast_tally(fd, question.start, end, parser, final=question.final)
+        found = fast_tally(fd, question.start, end, parser, _arrivals(question), final=question.final)
     sys.stdout.buffer.write(msgspec.msgpack.encode(Counted(found.blocks, found.minutes, found.loggers, found.end)))
     return 0
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from actors.logs.indexing.generation import BLOCK_BYTES, RANK, Block, Loggers, Minutes, count_logger
 from actors.logs.indexing.tallying import Tally, tally
 from actors.logs.parsing import RECORD_BYTES, Parser, decoded
+from actors.logs.parsing.assembling import Arrived, unknown
 from actors.logs.records import LEVELS, Origin
 
 CHUNK = 8 * 1024 * 1024
@@ -85,14 +86,16 @@ _MIXERS = tuple(
 """Odd, their bits in no order: one for each eight bytes of a logger's name. What is behind them is not looked at."""
 
 
-def fast_tally(fd: int, start: int, end: int, parser: Parser, *, final: bool = False) -> Tally:
+def fast_tally(
+    fd: int, start: int, end: int, parser: Parser, arrived: Arrived = unknown, *, final: bool = False
+) -> Tally:
     """As `tally`, of the bytes that are there."""
     end = min(end, os.fstat(fd).st_size)
     first = os.pread(fd, min(64 * 1024, max(end - start, 0)), start)
     ours = parser.log.origin is Origin.OURS and parser.log.pattern is None and not parser.wide
     ends_in_a_line = not final or os.pread(fd, 1, max(end - 1, start)) == b"\n"
     if not ours or not ends_in_a_line or not (_OURS.match(first) or (start > 0 and _OURS.search(first))):
-        return tally(fd, start, end, parser, final=final)
+        return tally(fd, start, end, parser, arrived, final=final)
     counting = _Counting(parser, start)
     while counting.at < end:
         # From the beginning of a line on; one that is longer than a chunk needs a longer one.

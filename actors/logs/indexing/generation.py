@@ -86,9 +86,7 @@ class Generation(msgspec.Struct):
     @property
     def counts(self) -> list[int]:
         """Records by level, in the order of `LEVELS`."""
-        return [sum(column) for column in zip(*(block.counts for block in self.blocks), strict=True)] or [0] * len(
-            LEVELS
-        )
+        return summed(self.blocks)
 
     def is_file(self, inode: int, head: bytes) -> bool:
         """Whether a file with that inode and those first bytes is this one."""
@@ -140,6 +138,11 @@ class Generation(msgspec.Struct):
         """When the byte at *offset* came, to a second or so; None: nobody saw it come."""
         at = bisect.bisect_right(self.marks, offset, key=lambda mark: mark[0]) - 1
         return None if at < 0 else datetime.fromtimestamp(self.marks[at][1], UTC)
+
+
+def summed(blocks: Sequence[Block]) -> list[int]:
+    """Records of *blocks* by level, in the order of `LEVELS`."""
+    return [sum(column) for column in zip(*(block.counts for block in blocks), strict=True)] or [0] * len(LEVELS)
 
 
 def count_minute(minutes: Minutes, minute: int, level: Level) -> None:

@@ -77,11 +77,16 @@ def matched(seen: Sequence[Seen], known: Sequence[Generation]) -> list[tuple[See
     return list(zip(seen, found, strict=True))
 
 
-def numbered(pairs: Sequence[tuple[Seen, Generation | None]]) -> list[tuple[Seen, Generation]]:
-    """The same, with a new generation for each file that has none: numbers grow from the oldest file to the newest."""
+def numbered(pairs: Sequence[tuple[Seen, Generation | None]], highest: int) -> list[tuple[Seen, Generation]]:
+    """The same, with a new generation for each file that has none: numbers grow from the oldest file to the newest.
+
+    Args:
+        pairs: The files, the newest first.
+        highest: The number that was given last; no newer file gets it again.
+    """
     known = [generation.number for _, generation in pairs if generation is not None]
-    below = min(known, default=FIRST + 1)
-    above = max(known, default=FIRST)
+    below = min(known, default=max(FIRST, highest + len(pairs)) + 1)
+    above = highest
     made: list[tuple[Seen, Generation]] = []
     for at, (file, generation) in enumerate(pairs):
         if generation is None:

@@ -2,16 +2,18 @@
 
 import logging
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from actors.logs.indexing.generation import Generation
+from actors.logs.indexing.generations import FIRST
 
 log = logging.getLogger("actors.logs")
 
-VERSION = 1
+VERSION = 2
 """Raised when what is counted changes: an older one is then made anew."""
 
 
@@ -19,28 +21,33 @@ class _Sidecar(msgspec.Struct):
     version: int
     about: str
     generations: list[Generation]
+    highest: int
 
 
-def load(path: Path, about: str) -> list[Generation]:
-    """What was saved at *path*; nothing if there is none, it is broken, or it is of other settings. Blocking.
+def load(path: Path, about: str) -> tuple[list[Generation], int]:
+    """What was saved at *path*, and the highest number of a generation that was ever given. Blocking.
+
+    Nothing if there is none, it is broken, or it is of other settings. Where the highest number is not known it is one
+    that nobody has reached: the seconds since 1970.
 
     Args:
         path: Of the file.
-        about: What else the index depends on, as it was given to `save`.
+        about: What else the index depends on, as it was given to `encoded`.
     """
     try:
         saved = msgspec.msgpack.decode(path.read_bytes(), type=_Sidecar)
     except FileNotFoundError:
-        return []
+        return [], FIRST - 1
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         log.warning("logs.index_unreadable path=%s error=%r next=count_again", path, str(error))
-        return []
-    return saved.generations if saved.version == VERSION and saved.about == about else []
+        return [], int(time.time())
+    usable = saved.version == VERSION and saved.about == about
+    return (saved.generations if usable else []), saved.highest
 
 
-def encoded(generations: list[Generation], about: str) -> bytes:
+def encoded(generations: list[Generation], highest: int, about: str) -> bytes:
     """What `write` takes; made where nobody changes the generations meanwhile."""
-    return msgspec.msgpack.encode(_Sidecar(VERSION, about, generations))
+    return msgspec.msgpack.encode(_Sidecar(VERSION, about, generations, highest))
 
 
 def write(path: Path, data: bytes) -> None:

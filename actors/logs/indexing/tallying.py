@@ -7,6 +7,7 @@ import attrs
 
 from actors.logs.indexing.generation import Block, Generation, Loggers, Minutes
 from actors.logs.parsing import Assembler, Parser
+from actors.logs.parsing.assembling import Arrived, unknown
 from actors.logs.records import LogRecord
 
 SLICE = 256 * 1024
@@ -36,6 +37,7 @@ def tally(
     start: int,
     end: int,
     parser: Parser,
+    arrived: Arrived = unknown,
     *,
     between: Callable[[], None] = lambda: None,
     final: bool = False,
@@ -47,11 +49,12 @@ def tally(
         start: Where a record begins.
         end: Where it ends.
         parser: How the file is read.
+        arrived: When the byte at an offset came.
         between: Called between two slices; it may raise to give up.
         final: Another record begins at *end*: the last one is complete.
     """
     into = Generation(0, 0, b"", blocks=[Block(start, start, [0] * 5)])
-    assembler = Assembler(parser, start, after_record=start > 0)
+    assembler = Assembler(parser, start, arrived, after_record=start > 0)
     for data in slices(fd, start, end):
         for record in assembler.feed(data):
             into.add(record)

@@ -20,7 +20,8 @@ Arrived = Callable[[int], datetime | None]
 """When the byte at an offset came."""
 
 
-def _unknown(_: int) -> datetime | None:
+def unknown(_: int) -> datetime | None:
+    """Of what nobody saw come."""
     return None
 
 
@@ -50,7 +51,7 @@ class Assembler:
     Memory is bounded, however long a line or a record is.
     """
 
-    def __init__(self, parser: Parser, offset: int, arrived: Arrived = _unknown, *, after_record: bool = False) -> None:
+    def __init__(self, parser: Parser, offset: int, arrived: Arrived = unknown, *, after_record: bool = False) -> None:
         """Begin at *offset*: there a record begins, or, with *after_record*, the one before may go on."""
         self._parser = parser
         self._arrived = arrived
@@ -227,4 +228,4 @@ def _split_wide(data: bytes) -> list[bytes]:
     return [*found, data[start:]]
 
 
-__all__ = ["RECORD_BYTES", "Arrived", "Assembler"]
+__all__ = ["RECORD_BYTES", "Arrived", "Assembler", "unknown"]

@@ -27,13 +27,26 @@ class Parser:
         self.zone_name: str | None = getattr(zone, "key", None)
         """Of the zone, for another process; None: the machine's."""
 
-    def learn(self, beginning: bytes) -> None:
-        """Look at the first bytes of the file: for a byte order mark, and whether lines have timestamps at all."""
+    def learn(self, beginning: bytes) -> bool:
+        """Look at the first bytes of the file: for a byte order mark, and whether lines have timestamps at all.
+
+        Returns:
+            Whether they have none, as far as one can see: `seems_plain`.
+        """
         if self.log.encoding is None:
             self.encoding = is_utf16(beginning)
-        lines = decoded(beginning[:LEARNT_FROM], self.encoding).split("\n")[:_LINES]
-        heads = [self._head(line) for line in lines]
-        self._plain = bool(beginning) and not any(head is not None and head.timestamp is not None for head in heads)
+        self._plain = bool(beginning) and not self.has_times(beginning)
+        return self._plain
+
+    def has_times(self, piece: bytes) -> bool:
+        """Whether one of the first lines of *piece* has a timestamp."""
+        heads = map(self._head, decoded(piece[:LEARNT_FROM], self.encoding).split("\n")[:_LINES])
+        return any(head is not None and head.timestamp is not None for head in heads)
+
+    @property
+    def seems_plain(self) -> bool:
+        """Whether no line that was learnt from has a timestamp; what a process prints may be anything at any time."""
+        return self._plain and self.log.origin is not Origin.CAPTURED
 
     @property
     def wide(self) -> bool:

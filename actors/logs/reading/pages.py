@@ -11,7 +11,6 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.logs.indexing.generations import FIRST
 from actors.logs.known import KnownLog
 from actors.logs.positions import Position
 from actors.logs.reading.filters import Filter
@@ -175,8 +174,7 @@ def _newest(source: Source, opened: Iterator[Part], wanted: Filter, cursor: Posi
 def _page(
     source: Source, wanted: Filter, limit: int, offset: int, cursor: Position | None, *, with_total: bool
 ) -> Page:
-    newest = max((generation.number for generation in source.generations), default=FIRST)
-    if cursor is not None and cursor.generation > newest + 1:
+    if cursor is not None and cursor.generation > source.highest + 1:
         raise StaleCursor(cursor)
     with parts(source) as opened:
         found = list(itertools.islice(_newest(source, opened, wanted, cursor), offset, offset + limit + 1))

@@ -30,6 +30,8 @@ class Known(Protocol):
     def generations(self) -> Sequence[Generation]: ...
     @property
     def reached(self) -> Position | None: ...
+    @property
+    def highest(self) -> int: ...
 
 
 @attrs.frozen
@@ -41,11 +43,13 @@ class Source:
     generations: tuple[Generation, ...]
     reached: Position | None = None
     """Everything before was told to those who follow the log; None: nobody follows it."""
+    highest: int = FIRST - 1
+    """The highest number of a generation that was ever given."""
 
 
 def snapshot(known: Known) -> Source:
     """*known* as it is now; made where nobody changes it meanwhile."""
-    return Source(known.log, known.parser, tuple(_copied(g) for g in known.generations), known.reached)
+    return Source(known.log, known.parser, tuple(_copied(g) for g in known.generations), known.reached, known.highest)
 
 
 def _copied(generation: Generation) -> Generation:
@@ -85,7 +89,6 @@ def parts(source: Source) -> Generator[Iterator[Part], None, None]:
 
 def _parts(source: Source, stack: contextlib.ExitStack) -> Iterator[Part]:
     left = list(source.generations)
-    newest = max((generation.number for generation in left), default=FIRST - 1)
     with contextlib.suppress(OSError):
         fd = open_log(source.log.path)
         stack.callback(os.close, fd)
@@ -93,7 +96,7 @@ def _parts(source: Source, stack: contextlib.ExitStack) -> Iterator[Part]:
         head = os.pread(fd, HEAD_BYTES, 0)
         live = next((generation for generation in left if generation.is_file(found.st_ino, head)), None)
         if live is None:
-            live = Generation(newest + 1, found.st_ino, head)  # nobody has noticed it yet
+            live = Generation(source.highest + 1, found.st_ino, head)  # nobody has noticed it yet
         else:
             left.remove(live)
         yield Part(live, fd, found.st_size)

@@ -107,7 +107,7 @@ async def test_lines_of_a_real_log_raise_an_alert(tmp_path: Path) -> None:
     )
     async with open_system(settings) as system:
         with trio.fail_after(20), system.bus.subscribe(AlertRaised) as raised:
-            while not system.logs._everyone:  # pyright: ignore[reportPrivateUsage] - nobody else knows when it listens
+            while not system.logs._feeds:  # pyright: ignore[reportPrivateUsage] - nobody else knows when it listens
                 await trio.lowlevel.checkpoint()
             (tmp_path / "logs" / "web.log").write_text("ERROR one\nINFO two\nERROR three\n", "utf-8")
             while True:

@@ -1,6 +1,6 @@
 """A log that is followed, with what it tells."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
 from pathlib import Path
@@ -10,6 +10,7 @@ import trio
 
 from actors.logs.files.catalogue import Catalogue
 from actors.logs.following.state import LogState, Told
+from actors.logs.known import KnownLog
 from actors.logs.logs import Logs, open_logs
 from actors.runtime import Lagged, Subscription, open_supervisor
 
@@ -50,11 +51,13 @@ class Followed:
 
 
 @asynccontextmanager
-async def a_followed(directory: Path, *, captures: bool = False) -> AsyncGenerator[Followed, None]:
-    """Follow the logs of *directory*."""
+async def a_followed(
+    directory: Path, *, captures: bool = False, outside: Sequence[KnownLog] = ()
+) -> AsyncGenerator[Followed, None]:
+    """Follow the logs of *directory*, and those from *outside*."""
     places = directory / "logs"
     places.mkdir(exist_ok=True)
-    logs = Logs(Catalogue(places, lambda _: captures), directory / "log_index", UTC)
+    logs = Logs(Catalogue(places, lambda _: captures, {log.name: log for log in outside}), directory / "log_index", UTC)
     with logs.feed(None, capacity=100_000) as told:
         async with open_supervisor("logs") as supervisor:
             await open_logs(logs, supervisor)
