@@ -298,7 +298,12 @@ def outside_logs(settings: LogsSettings) -> Mapping[str, KnownLog]:
     """The logs of others that were configured, by name."""
     return {
         name: KnownLog(
-            name=name, path=Path(log.path), origin=Origin.OUTSIDE, pattern=log.pattern, encoding=log.encoding
+            name=name,
+            path=Path(log.path),
+            origin=Origin.OUTSIDE,
+            pattern=log.pattern,
+            encoding=log.encoding,
+            zone=log.zone,
         )
         for name, log in settings.files.items()
     }

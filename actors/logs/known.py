@@ -21,6 +21,7 @@ class KnownLog:
         pattern: A regular expression (RE2) with named groups `timestamp`, `level`, `logger`, `module`, `line`,
             `thread`, `message`, any of which may be missing; None: the format is recognised.
         encoding: As Python calls it; None: UTF-16 by its byte order mark, else each line UTF-8 or, failing that, CP949.
+        zone: Of times that do not say their offset, in the IANA database; None: the zone of all logs.
     """
 
     name: str
@@ -29,3 +30,4 @@ class KnownLog:
     service: str | None = None
     pattern: str | None = None
     encoding: str | None = None
+    zone: str | None = None

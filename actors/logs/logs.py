@@ -329,7 +329,7 @@ class ClerkActor(Actor):
 
     async def _find_logs(self) -> None:
         known = await self._logs.threads.run(self._logs.catalogue.logs)
-        outside = self._logs.catalogue.outside
+        outside = {found.name: found for found in known if found.origin is Origin.OUTSIDE}
         for name, state in list(self._logs.followed.items()):
             if state.log.origin is Origin.OUTSIDE and outside.get(name) != state.log:
                 await self._supervisor.stop(follower_name(name))

@@ -83,12 +83,15 @@ def level_days(value: object) -> list[SettingProblem]:
 class OutsideLog:
     """A log of somebody else's: the file at `path`, in `encoding`, of which `pattern` says the fields.
 
+    `zone` is of times that do not say their offset; None is the machine's.
+
     `pattern` has named groups: timestamp, level, logger, module, line, thread, message, any of which may be missing.
     """
 
     path: str = attrs.field(metadata={RULE: absolute_path})
     pattern: str | None = attrs.field(default=None, metadata={RULE: checks.optional(re2_expression)})
     encoding: str | None = attrs.field(default=None, metadata={RULE: checks.optional(codec)})
+    zone: str | None = attrs.field(default=None, metadata={RULE: checks.optional(checks.zone_name)})
 
     def __attrs_post_init__(self) -> None:
         checks.require(self)

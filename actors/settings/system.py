@@ -63,4 +63,11 @@ class SystemSettings:
         rules.require(self, self._conflicts)
 
     def _conflicts(self) -> list[SettingProblem]:
-        return service_problems(self.services)
+        taken = {f"{service.id}.log": service.id for service in self.services}
+        return service_problems(self.services) + [
+            SettingProblem(
+                ("logs", "files", name), name, f"a name that is not of the log of {taken[name]}", "choose another"
+            )
+            for name in self.logs.files
+            if name in taken
+        ]

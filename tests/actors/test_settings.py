@@ -21,6 +21,7 @@ from actors.settings import (
     SystemSettings,
     dependency_problems,
 )
+from actors.settings.logs import LogsSettings, OutsideLog
 
 # What a TOML file can hold, in any place.
 anything = st.recursive(
@@ -131,6 +132,12 @@ def test_two_services_of_one_id_are_refused() -> None:
     service = ServiceSettings(id="a", kind="feed")
     with pytest.raises(SettingsError, match='services is "a"; expected each id once'):
         SystemSettings(data_dir=Path("/data"), services=[service, service])
+
+
+def test_a_log_from_outside_cannot_have_the_name_of_a_services_log() -> None:
+    logs = LogsSettings(files={"a.log": OutsideLog(path="/var/log/a.log")})
+    with pytest.raises(SettingsError, match=r'"a\.log"; expected a name that is not of the log of a; choose another'):
+        SystemSettings(data_dir=Path("/data"), services=[ServiceSettings(id="a", kind="feed")], logs=logs)
 
 
 def test_the_logs_are_in_the_data_directory() -> None:

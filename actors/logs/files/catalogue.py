@@ -70,9 +70,10 @@ class Catalogue:
             UnknownLog: There is none.
         """
         bare_name(name)
-        if name in self.outside:
+        there = _regular(self.directory / name) is not None
+        if name in self.outside and not (there and self.is_log(name)):
             return self.outside[name]
-        if name != OWN_LOG and _regular(self.directory / name) is None:
+        if name != OWN_LOG and not there:
             raise UnknownLog(name)
         owner = next((log for log in self._owners(name) if archive_of(log, name) is not None), None)
         if owner is not None:
@@ -82,13 +83,14 @@ class Catalogue:
         return self.of_directory(name)
 
     def logs(self) -> Sequence[KnownLog]:
-        """All of them, our own first. Blocking."""
+        """All of them, our own first; one from outside gives way to a log of the directory of its name. Blocking."""
         there = self._names()
         names = {name for name in there if self.is_log(name)}
         # Of a service that is gone only archives may be left.
         names |= {log for name in there for log in self._owners(name) if archive_of(log, name) is not None}
         others = sorted(names - {OWN_LOG})
-        return [self.of_directory(OWN_LOG), *map(self.of_directory, others), *self.outside.values()]
+        outside = [log for name, log in self.outside.items() if name not in names]
+        return [self.of_directory(OWN_LOG), *map(self.of_directory, others), *outside]
 
     def files(self) -> Sequence[LogFile]:
         """All files that are there, each log followed by its archives. Blocking."""

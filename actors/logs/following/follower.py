@@ -47,6 +47,7 @@ class Follower:
         self._inode = 0
         self._assembler = Assembler(state.parser, 0)
         self._read_at = 0
+        self._spent = 0.0
         self._changed = False
         self._saved_at = -SAVE_SECONDS
         self._looked_at = time.time()
@@ -292,18 +293,25 @@ class Follower:
             await self._feed(data)
 
     async def _feed(self, data: bytes) -> None:
-        """Tell the records that are complete with *data*."""
+        """Tell the records that are complete with *data*; others get their turn in between where that takes long."""
         if len(data) <= INLINE_BYTES:
             records = self._assembler.feed(data)
         else:
             records = await self._threads.run(self._assembler.feed, data)
         self._read_at += len(data)
-        # A few at a time, so that nobody else waits until all who listen have all.
+        await self._spend(len(data) / INLINE_BYTES)
         most = max(1, min(AT_ONCE, PUSHES // max(1, len(self._state.feeds))))
         for at in range(0, len(records), most):
-            self._tell(records[at : at + most])
+            few = records[at : at + most]
+            self._tell(few)
+            await self._spend(len(few) / most)
+
+    async def _spend(self, turns: float) -> None:
+        """Use so many of the turns that we may take before others have theirs."""
+        self._spent += turns
+        if self._spent >= 1.0:
+            self._spent = 0.0
             await trio.lowlevel.checkpoint()
-        await trio.lowlevel.checkpoint()
 
     def _learns(self, data: bytes) -> bool:
         """Whether *data*, which comes next, says that lines have timestamps, which nobody could know before."""

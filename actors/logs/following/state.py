@@ -114,7 +114,7 @@ class LogState:
     def about(self) -> str:
         """What the index depends on beside the files."""
         log = self.log
-        return msgspec.json.encode([log.origin.value, log.pattern, log.encoding]).decode()
+        return msgspec.json.encode([log.origin.value, log.pattern, log.encoding, log.zone]).decode()
 
     def push(self, generation: int, records: Collection[LogRecord]) -> None:
         """Give *records* to all who listen; what was there before we started is no news."""

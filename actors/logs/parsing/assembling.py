@@ -6,7 +6,8 @@ from datetime import datetime
 import attrs
 
 from actors.logs.parsing.continuation import TRACEBACK, Within, follow
-from actors.logs.parsing.heads import Head, without_colours
+from actors.logs.parsing.fields import Head
+from actors.logs.parsing.heads import without_colours
 from actors.logs.parsing.parser import Parser
 from actors.logs.parsing.text import decoded
 from actors.logs.records import Level, LogRecord

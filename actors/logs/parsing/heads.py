@@ -1,41 +1,19 @@
 """What the first line of a record says of it."""
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
-from typing import cast
+from collections.abc import Mapping
+from datetime import datetime
 
 import attrs
-import msgspec
 
-from actors.logs.parsing.levels import level_of, level_of_number, level_of_priority, level_of_status
-from actors.logs.parsing.stamps import STAMP, instant_of, stamp_of
+from actors.logs.parsing.fields import Calendar, Head, line_number
+from actors.logs.parsing.levels import level_of, level_of_priority, level_of_status
+from actors.logs.parsing.stamps import STAMP, instant_of, latest, stamp_of
+from actors.logs.parsing.structured import structured
 from actors.logs.records import Level
 
 LOOKED_AT = 4096
-"""Characters of a line in which its fields are looked for; what is behind them belongs to the message."""
-
-
-@attrs.frozen(kw_only=True)
-class Head:
-    """Fields of a record's first line; None for what it lacks."""
-
-    message: str
-    timestamp: datetime | None = None
-    level: Level | None = None
-    logger: str | None = None
-    module: str | None = None
-    line_number: int | None = None
-    thread: str | None = None
-
-
-@attrs.frozen
-class Calendar:
-    """What a timestamp that leaves something out is read with."""
-
-    zone: tzinfo | None
-    """None: the machine's."""
-    now: Callable[[], datetime]
+"""Characters of a line without structure in which its fields are looked for; the rest belongs to the message."""
 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -62,6 +40,8 @@ _BEHIND = tuple(
         r" +\[(?P<thread>[^\]]+)\] +" + _LEVEL + r" +(?P<logger>[\w.$]+) +[-:] (?P<message>.*)",
         # loguru: | LEVEL | module:function:line - message
         r" *\| " + _LEVEL + r" +\| (?P<module>[\w.]+):[\w<>.]+:(?P<line>\d{1,9}) - (?P<message>.*)",
+        # PostgreSQL: [pid] LEVEL:  message
+        r" +\[\d+\](?: \S+@\S+)? +" + _LEVEL + r": +(?P<message>.*)",
         # LEVEL:logger:message and LEVEL logger: message, with a dot in the logger or it may be a sentence
         r"[ :\]|,-]+" + _LEVEL + r"[: ] *(?P<logger>\w+(?:\.\w+)+):? +(?P<message>.*)",
         # Apache: [module:level]; Laravel: environment.LEVEL: message
@@ -72,17 +52,26 @@ _BEHIND = tuple(
         r"[ :|,-]+" + _LEVEL + r"(?: +\||:| -)? +(?P<message>.*)",
     )
 )
-_COMMON = frozenset({"trace", "debug", "info", "warn", "warning", "error", "critical", "fatal"})
+_COMMON = frozenset(
+    ("trace", "debug", "info", "warn", "warning", "error", "critical", "fatal", "verbose", "severe")
+) | frozenset(("trc", "dbg", "inf", "wrn", "err", "eror", "crit", "crt", "ftl"))
+_LETTERS = frozenset("DEWFCTV")
+"""That are a level by themselves behind a timestamp; `I` and `A` begin sentences, and INFO is what we take anyway."""
+# Go's own log with a flag: file.go:12: message
+_IN_CODE = re.compile(r" (?P<module>[\w./-]{1,200}\.[a-z]{1,4}):(?P<line>\d{1,9}): (?P<message>.*)", re.DOTALL)
 _ACCESS = re.compile(
     r'\S+ \S+ \S+ \[(?P<stamp>[^\]]{20,30})\] (?P<message>"(?:[^"\\]|\\.)*" (?P<status>\d{3})\b.*)', re.DOTALL
 )
 _SYSLOG = re.compile(r" (?P<host>[\w.:-]+) (?P<logger>[\w./-]+)(?:\[\d+\])?: (?P<message>.*)", re.DOTALL)
 _SYSLOG_5424 = re.compile(r" \S+ (?P<logger>\S+) \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(?P<message>.*)", re.DOTALL)
+# What systemd takes from a process, and syslog without a timestamp.
+_PRIORITY = re.compile(r"<(?P<priority>\d{1,3})>(?P<rfc5424>1 -(?= ))?(?P<rest>.*)", re.DOTALL)
 _GLOG = re.compile(
     r"(?P<level>[IWEF])(?P<month>\d\d)(?P<day>\d\d) (?P<clock>\d\d:\d\d:\d\d\.\d{6}) +(?P<thread>\d+)"
     r" (?P<module>[^:\] ]+):(?P<line>\d{1,9})\] (?P<message>.*)",
     re.DOTALL,
 )
+_PRIORITIES = 191
 # Without a timestamp a level must look like one: INFO:logger:message, [info] message, ERROR message, error: message.
 _UNSTAMPED = tuple(
     re.compile(expression, re.DOTALL)
@@ -93,18 +82,6 @@ _UNSTAMPED = tuple(
         r"(?P<level>[Ee]rror|[Ww]arning|[Ff]atal|[Pp]anic|ERR|WARN): (?P<message>.*)",
     )
 )
-_PLACE = re.compile(r"(?P<module>.+):(?P<line>\d{1,9})")
-_LOGFMT = re.compile(r"(?P<key>[A-Za-z_@][\w.@-]*)=(?P<value>\"(?:[^\"\\]|\\.)*\"|[^\s\"]*)(?:\s+|$)")
-_LOGFMT_BEGINS = re.compile(r"[A-Za-z_@][\w.@-]*=")
-
-_STAMPS = ("timestamp", "time", "ts", "@timestamp", "t", "datetime", "date", "asctime", "@t")
-_LEVELS = ("level", "lvl", "severity", "levelname", "log.level", "loglevel", "@l", "levelno")
-_MESSAGES = ("message", "msg", "event", "text", "@m", "body")
-_LOGGERS = ("logger", "logger_name", "name", "log.logger", "loggername", "caller_name", "component")
-_MODULES = ("module", "file", "filename", "caller", "source")
-_LINES = ("line", "lineno", "line_number")
-_THREADS = ("thread", "thread_name", "threadname", "thread_id")
-_TRACES = ("exception", "exc_info", "stack", "stacktrace", "stack_trace", "traceback", "error.stack_trace")
 
 
 def without_colours(text: str) -> str:
@@ -118,7 +95,9 @@ def head_of(line: str, calendar: Calendar) -> Head | None:
     text, tail = line[:LOOKED_AT], line[LOOKED_AT:]
     if not text:
         return None
-    found = _structured(text, tail, calendar) or _stamped(text, calendar) or _unstamped(text)
+    if (found := structured(line, calendar)) is not None:
+        return found
+    found = _stamped(text, calendar) or _unstamped(text)
     return attrs.evolve(found, message=found.message + tail) if found is not None and tail else found
 
 
@@ -158,13 +137,17 @@ def _behind(rest: str, timestamp: datetime) -> Head:
         found = expression.fullmatch(rest)
         if found is not None and (level := level_of(found["level"])) is not None and _is_meant(found):
             return _from_groups(found.groupdict(), timestamp, level)
+    if (found := _IN_CODE.fullmatch(rest)) is not None:
+        return _from_groups(found.groupdict(), timestamp, None)
     return Head(message=rest.lstrip(" ]:|,-"), timestamp=timestamp)
 
 
 def _is_meant(found: re.Match[str]) -> bool:
     """Whether a word that is a level is meant as one, and does not begin a sentence: `Note that ...`, `A disk ...`."""
     word, before = found["level"], found.string[: found.start("level")]
-    return before[-1:] in ("[", "(", "<", ":") or (len(word) > 1 and (word.isupper() or word in _COMMON))
+    if before[-1:] in ("[", "(", "<", ":"):
+        return True
+    return word in _LETTERS if len(word) == 1 else word.isupper() or word in _COMMON
 
 
 def _said(message: str, timestamp: datetime, level: Level | None, logger: str) -> Head:
@@ -182,13 +165,9 @@ def _from_groups(groups: Mapping[str, str | None], timestamp: datetime | None, l
         level=level,
         logger=groups.get("logger") or None,
         module=groups.get("module") or None,
-        line_number=_line_number(line),
+        line_number=line_number(line),
         thread=(groups.get("thread") or "").strip() or None,
     )
-
-
-def _line_number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def from_pattern(groups: Mapping[str, str | None], line: str, calendar: Calendar) -> Head:
@@ -203,6 +182,11 @@ def from_pattern(groups: Mapping[str, str | None], line: str, calendar: Calendar
 
 
 def _unstamped(text: str) -> Head | None:
+    if (found := _PRIORITY.fullmatch(text)) is not None and int(found["priority"]) <= _PRIORITIES:
+        level = level_of_priority(int(found["priority"]))
+        if found["rfc5424"] and (syslog := _SYSLOG_5424.fullmatch(found["rest"])):
+            return Head(message=syslog["message"], level=level, logger=_named(syslog["logger"]))
+        return Head(message=found["rest"].lstrip(), level=level)
     for expression in _UNSTAMPED:
         found = expression.fullmatch(text)
         if found is not None and (level := level_of(found["level"])) is not None:
@@ -221,85 +205,9 @@ def _glog(text: str, calendar: Calendar) -> Head | None:
     found = _GLOG.fullmatch(text)
     if found is None:
         return None
-    year = calendar.now().astimezone(calendar.zone).year
-    stamp = f"{year}-{found['month']}-{found['day']} {found['clock']}"
-    timestamp = instant_of("iso", stamp, calendar.zone, calendar.now())
+    timestamp = latest(int(found["month"]), int(found["day"]), found["clock"], calendar.zone, calendar.now())
     return None if timestamp is None else _from_groups(found.groupdict(), timestamp, level_of(found["level"]))
 
 
 def _named(name: str) -> str | None:
     return None if name == "-" else name
-
-
-# -- JSON lines and logfmt
-
-
-def _structured(text: str, tail: str, calendar: Calendar) -> Head | None:
-    if text.startswith("{") and text.rstrip().endswith("}") and not tail:
-        try:
-            value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            return None
-        if isinstance(value, dict):
-            return _from_fields(_lowered(cast("Mapping[str, object]", value)), calendar)
-        return None
-    if _LOGFMT_BEGINS.match(text):
-        fields: dict[str, object] = {}
-        at = 0
-        while (pair := _LOGFMT.match(text, at)) is not None and pair.end() > at:
-            fields[pair["key"].lower()] = _unquoted(pair["value"])
-            at = pair.end()
-        if at == len(text) and len(fields) > 1:
-            return _from_fields(fields, calendar)
-    return None
-
-
-def _unquoted(value: str) -> str:
-    if not value.startswith('"'):
-        return value
-    try:
-        return str(msgspec.json.decode(value))
-    except msgspec.DecodeError:
-        return value[1:-1]
-
-
-def _lowered(fields: Mapping[str, object]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in fields.items():
-        if isinstance(value, dict) and key in ("log", "error", "record"):
-            found |= {f"{key}.{name}".lower(): inner for name, inner in cast("Mapping[str, object]", value).items()}
-        else:
-            found[key.lower()] = value
-    return found
-
-
-def _from_fields(fields: Mapping[str, object], calendar: Calendar) -> Head | None:
-    def first(names: tuple[str, ...]) -> object | None:
-        return next((fields[name] for name in names if fields.get(name) not in (None, "")), None)
-
-    stamp, level, message = first(_STAMPS), first(_LEVELS), first(_MESSAGES)
-    timestamp = None if stamp is None else stamp_of(_number_or_text(stamp), calendar.zone, calendar.now())
-    known = level_of_number(level) if isinstance(level, int | float) else level_of(str(level or ""))
-    if timestamp is None and known is None:
-        return None
-    trace, line = first(_TRACES), first(_LINES)
-    said = str(message) if message is not None else " ".join(f"{key}={value}" for key, value in fields.items())
-    place = first(_MODULES)
-    if line is None and isinstance(place, str) and (found := _PLACE.fullmatch(place)):
-        place, line = found["module"], found["line"]
-    texts = [None if value is None else str(value) for value in (first(_LOGGERS), place, first(_THREADS))]
-    return Head(
-        message=f"{said}\n{trace}" if isinstance(trace, str) else said,
-        timestamp=timestamp,
-        level=known,
-        logger=texts[0],
-        module=texts[1],
-        line_number=_line_number(None if line is None else str(line)),
-        thread=texts[2],
-    )
-
-
-def _number_or_text(stamp: object) -> str:
-    if isinstance(stamp, float):
-        return f"{stamp:.6f}"
-    return str(stamp)

@@ -1,10 +1,12 @@
 """How one log is read."""
 
 from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from actors.expressions import Expression
 from actors.logs.known import KnownLog
-from actors.logs.parsing.heads import Calendar, Head, from_pattern, head_of
+from actors.logs.parsing.fields import Calendar, Head
+from actors.logs.parsing.heads import from_pattern, head_of
 from actors.logs.parsing.text import decoded, is_utf16
 from actors.logs.records import Origin
 
@@ -18,8 +20,9 @@ class Parser:
     """What is known of a log's lines: the log's settings, and what `learn` saw at the beginning of its file."""
 
     def __init__(self, log: KnownLog, zone: tzinfo | None) -> None:
-        """*zone* is of timestamps that say none; None is the machine's."""
+        """*zone* is of timestamps that say none, unless the log has its own; None is the machine's."""
         self.log = log
+        zone = zone if log.zone is None else ZoneInfo(log.zone)
         self._calendar = Calendar(zone, lambda: datetime.now(UTC))
         self._pattern = None if log.pattern is None else Expression(log.pattern)
         self._plain = False

@@ -7,16 +7,18 @@ _MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH.split("|"), 1)}
 
 STAMP = (
-    r"(?:(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z\b|UTC\b|[+-]\d\d:?\d\d))?)"
-    r"|(?P<slash>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
+    r"(?:(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,20})?)?"
+    r"(?: ?(?:Z\b|UTC\b|GMT\b|KST\b|[+-]\d\d:?\d\d)|[+-]\d\d(?![\d:]))?)"
+    r"|(?P<slash>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,20})?)"
     r"|(?P<clf>\d{1,2}/(?:" + _MONTH + r")/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})"
     r"|(?P<ctime>(?:[A-Z][a-z]{2} )?(?:" + _MONTH + r") [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \d{4})"
     r"|(?P<syslog>(?:" + _MONTH + r") [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)"
-    r"|(?P<epoch>1\d{9}(?:\d{3}|\.\d{1,9})?)(?![\d.]))"
+    r"|(?P<epoch>[12]\d{9}(?:\d{3}|\d{6}|\d{9}|\.\d{1,20})?)(?![\d.]))"
 )
 """Of a regular expression: a timestamp, in a group of the name of its kind."""
 
 _STAMP = re.compile(STAMP)
+_BEFORE_OFFSET = re.compile(r" (Z|[+-])")
 _PARTS = re.compile(r"[/: ]+")
 
 
@@ -37,7 +39,9 @@ def instant_of(kind: str, text: str, zone: tzinfo | None, now: datetime) -> date
     try:
         match kind:
             case "iso":
-                found = datetime.fromisoformat(text if text[-1].isdigit() and " +" not in text else _plain_iso(text))
+                found = datetime.fromisoformat(
+                    text if text[-1].isdigit() and " " not in text[11:] else _plain_iso(text)
+                )
             case "slash":
                 found = datetime.fromisoformat(text.replace("/", "-"))
             case "clf":
@@ -50,8 +54,8 @@ def instant_of(kind: str, text: str, zone: tzinfo | None, now: datetime) -> date
             case "syslog":
                 return _without_year(text, zone, now)
             case "epoch":
-                seconds = float(text)
-                return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+                whole = len(text.partition(".")[0])  # seconds have 10 digits, nanoseconds 19
+                return datetime.fromtimestamp(float(text) / 10 ** (whole - 10), UTC)
             case _:
                 return None
         return _zoned(found, zone)
@@ -66,7 +70,9 @@ def _zoned(found: datetime, zone: tzinfo | None) -> datetime:
 
 
 def _plain_iso(text: str) -> str:
-    return text.replace(" UTC", "Z").replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+")
+    for name, offset in (("UTC", "Z"), ("GMT", "Z"), ("KST", "+09:00")):
+        text = text.replace(name, offset)
+    return _BEFORE_OFFSET.sub(r"\1", text)
 
 
 def _ctime(text: str) -> datetime:
@@ -76,10 +82,15 @@ def _ctime(text: str) -> datetime:
 
 def _without_year(text: str, zone: tzinfo | None, now: datetime) -> datetime | None:
     month, day, clock = text.split()
+    return latest(_MONTHS[month], int(day), clock, zone, now)
+
+
+def latest(month: int, day: int, clock: str, zone: tzinfo | None, now: datetime) -> datetime | None:
+    """The latest day and hour of that name that is not in the future, a day's grace aside; None: there is none."""
     year = now.astimezone(zone).year
     for candidate in (year + 1, year, year - 1, year - 2, year - 3, year - 4):  # the 29th of February is rare
         try:
-            found = datetime.fromisoformat(f"{candidate}-{_MONTHS[month]:02}-{int(day):02}T{clock}")
+            found = datetime.fromisoformat(f"{candidate}-{month:02}-{day:02}T{clock}")
         except ValueError:
             continue
         at = _zoned(found, zone)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from actors.logs.indexing import Block
-from actors.logs.parsing import Assembler, Parser, decoded
+from actors.logs.parsing import RECORD_BYTES, Assembler, Parser, decoded
 from actors.logs.reading.filters import Filter
 from actors.logs.reading.source import Part
 from actors.logs.records import LogRecord
@@ -209,7 +209,7 @@ def _is_start(parser: Parser, data: bytes | bytearray, at: int) -> bool:
         return False
     stop = data.find(b"\n", at)
     line = data[at : stop if stop >= 0 else len(data)]
-    head = parser.head(decoded(bytes(line[:4096]).removesuffix(b"\r"), parser.encoding))
+    head = parser.head(decoded(bytes(line[:RECORD_BYTES]).removesuffix(b"\r"), parser.encoding))
     return head is not None and (head.timestamp is not None or not parser.every_line_is_one)
 
 

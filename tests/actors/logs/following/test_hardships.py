@@ -296,6 +296,28 @@ async def test_a_file_that_is_put_aside_while_it_is_counted_in_bulk_is_counted_w
         await followed.counted(4001)
 
 
+async def test_times_of_a_log_from_elsewhere_are_of_its_zone(tmp_path: Path) -> None:
+    path = tmp_path / "app.txt"
+    log = KnownLog(name="app", path=path, origin=Origin.OUTSIDE, zone="Asia/Seoul")
+    write(path, "2026-11-26 12:00:00 INFO in Seoul", "2026-11-26T03:00:00Z INFO in UTC")
+    async with a_followed(tmp_path, outside=[log]) as followed:
+        page = await followed.logs.reader.page(await followed.logs.source("app"), Filter(), 5)
+        noon = datetime(2026, 11, 26, 3, tzinfo=UTC)
+        assert [entry.record.timestamp for entry in page.entries] == [noon, noon]
+
+
+async def test_a_log_of_a_service_has_its_name_before_one_from_outside(tmp_path: Path) -> None:
+    path = tmp_path / "app.txt"
+    write(path, line(0))
+    async with a_followed(tmp_path, captures=True, outside=[outside("web.log", path)]) as followed:
+        assert (await followed.logs.find("web.log")).origin is Origin.OUTSIDE
+        write(followed.directory / "web.log", "printed")
+        followed.logs.configured.set()
+        assert await followed.texts(1) == ["printed"]
+        assert (await followed.logs.find("web.log")).origin is Origin.CAPTURED
+        assert followed.state("web.log").log.origin is Origin.CAPTURED
+
+
 # -- directories and the kernel
 
 

@@ -92,8 +92,15 @@ FILTERS = st.builds(
 RECORDS = st.tuples(st.integers(0, 59), st.sampled_from(LEVELS), st.sampled_from(WORDS), st.integers(0, 3)).map(
     lambda drawn: line(drawn[0], drawn[1], drawn[2]) + "  frame of it\nNot indented\n" * drawn[3]
 )
+LONG_RECORDS = st.tuples(st.integers(0, 59), st.sampled_from(LEVELS), st.sampled_from(WORDS)).map(
+    lambda drawn: (
+        f'{{"data":"{"y" * 5000}","level":"{drawn[1]}","time":{START.timestamp() + drawn[0]},"msg":"{drawn[2]}"}}\n'
+    )
+)
 FILES = st.lists(
-    st.lists(RECORDS | st.sampled_from(["plain\n", "\n", "  indented\n"]), max_size=20), min_size=1, max_size=3
+    st.lists(RECORDS | LONG_RECORDS | st.sampled_from(["plain\n", "\n", "  indented\n"]), max_size=20),
+    min_size=1,
+    max_size=3,
 )
 
 
