@@ -31,7 +31,8 @@ log = logging.getLogger("hamster")
 EXPECTED = (BindError, StartupFailed, RuntimeFileError, KeeperUnavailable)
 """Errors that are one sentence for the user, never a traceback."""
 
-
+SWITCH_SECONDS = 0.001
+"""After which a thread that searches or parses gives way to the event loop; all who wait would feel Python's 5 ms."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """None on Windows, which has none."""
 SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
@@ -98,6 +99,7 @@ def run_until_told(
         exit_with_parent: End when stdin is closed.
         reloads: The configuration is read again on command, on SIGHUP and when its file changes.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     with ExitStack() as stack:
         try:
             prepare_data_dir(data_dir)
