@@ -9,21 +9,10 @@ from typing import Literal, TypeAlias
 import attrs
 
 from actors.runtime import Bus, Cell, Changed
+from actors.services.causes import Cause
 from actors.services.messages import Board, EventType, Failure, Happened, ServiceChanged, ServiceEvent, ServiceView
 
 Axis: TypeAlias = Literal["wanted", "state", "health"]
-
-
-@attrs.frozen
-class Cause:
-    """Why something happened to a service; see `Happened`."""
-
-    reason: str
-    detail: str = ""
-    exit_code: int | None = None
-    signal: str | None = None
-    by: str = ""
-    """Why something else is wanted of it, where that is not the reason itself."""
 
 
 class BoardWriter:

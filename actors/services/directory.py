@@ -12,6 +12,7 @@ import trio
 
 from actors.runtime import Bus, Cell, ChildSpec, Message, Ref, Supervisor
 from actors.services.added import forget, keep
+from actors.services.causes import COMMAND, Cause
 from actors.services.checking import CheckNow, LookTicket
 from actors.services.keeper import Keeper
 from actors.services.messages import (
@@ -147,9 +148,9 @@ class Services:
         """Have it stopped, with nothing left of it. Answers and raises as `start`."""
         return await self._command(service_id, StopService())
 
-    async def restart(self, service_id: str) -> Accepted:
-        """Have it stopped, if it runs, and started. Answers and raises as `start`."""
-        return await self._command(service_id, RestartService())
+    async def restart(self, service_id: str, by: Cause = COMMAND) -> Accepted:
+        """Have it stopped, if it runs, and started; its history says *by* what. Answers and raises as `start`."""
+        return await self._command(service_id, RestartService(by))
 
     async def _command(self, service_id: str, message: Message[ServiceCommands, Accepted]) -> Accepted:
         accepted = await self.ref(service_id).ask(message)

@@ -3,6 +3,7 @@
 import attrs
 
 from actors.runtime import Actor
+from actors.services.causes import Cause
 from actors.services.messages import (
     Accepted,
     CannotReload,
@@ -23,16 +24,16 @@ class IdleService(Actor):
         self._settings = settings
         self._board = board
 
-    def start(self) -> Accepted:
+    def start(self, by: Cause) -> Accepted:
         raise ServiceUnavailable(self._settings.id, self._settings.kind)
 
     def stop(self) -> Accepted:
         return Accepted(self._board.cell.value[self._settings.id], changed=False)
 
-    def restart(self) -> Accepted:
+    def restart(self, by: Cause) -> Accepted:
         raise ServiceUnavailable(self._settings.id, self._settings.kind)
 
-    def begin(self) -> Accepted:
+    def begin(self, by: Cause) -> Accepted:
         return self.stop()
 
     def reload(self) -> ReloadTaken:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import attrs
 
 from actors.runtime import Message
+from actors.services.causes import AUTOSTART, COMMAND, Cause
 from actors.settings import Origin, ServiceSettings
 
 
@@ -117,7 +118,8 @@ class Happened:
     old: str | None
     new: str | None
     reason: str
-    """One word: the rule's event (`start`, `up`, `again`, ...), `command`, `probe`, `schedule`, `watch`, `reload`."""
+    """One word: the rule's event (`start`, `up`, `again`, ...), or who asked: `command`, `autostart`, `dependency`,
+    `rolling`, `schedule`, `watch`, `reload`, `shutdown`; `probe` for its health."""
     detail: str = ""
     """English: which exit code, which signal, which probe said what, who asked."""
     pid: int | None = None
@@ -339,13 +341,13 @@ class ServicesConfigured:
 class ServiceCommands(Protocol):
     """What every service handles, whatever its kind."""
 
-    def start(self) -> Accepted | Awaitable[Accepted]: ...
+    def start(self, by: Cause) -> Accepted | Awaitable[Accepted]: ...
 
     def stop(self) -> Accepted | Awaitable[Accepted]: ...
 
-    def restart(self) -> Accepted | Awaitable[Accepted]: ...
+    def restart(self, by: Cause) -> Accepted | Awaitable[Accepted]: ...
 
-    def begin(self) -> Accepted | Awaitable[Accepted]: ...
+    def begin(self, by: Cause) -> Accepted | Awaitable[Accepted]: ...
 
     def reload(self) -> ReloadTaken | Awaitable[ReloadTaken]: ...
 
@@ -362,8 +364,10 @@ class StartService(Message[ServiceCommands, Accepted]):
 
     errors = (ServiceUnavailable,)
 
+    by: Cause = COMMAND
+
     def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
-        return to.start()
+        return to.start(self.by)
 
 
 @attrs.frozen
@@ -382,8 +386,10 @@ class RestartService(Message[ServiceCommands, Accepted]):
 
     errors = (ServiceUnavailable,)
 
+    by: Cause = COMMAND
+
     def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
-        return to.restart()
+        return to.restart(self.by)
 
 
 @attrs.frozen
@@ -392,8 +398,10 @@ class BeginService(Message[ServiceCommands, Accepted]):
 
     errors = (ServiceUnavailable,)
 
+    by: Cause = AUTOSTART
+
     def deliver(self, to: ServiceCommands) -> Accepted | Awaitable[Accepted]:
-        return to.begin()
+        return to.begin(self.by)
 
 
 @attrs.frozen

@@ -6,7 +6,8 @@ import attrs
 import trio
 
 from actors.runtime import Actor, Cell
-from actors.services.board import BoardWriter, Cause
+from actors.services.board import BoardWriter
+from actors.services.causes import COMMAND, SHUTDOWN, Cause
 from actors.services.messages import Accepted, CannotReload, Configured, InputTaken, NoInput, ReloadTaken, State, Wanted
 from actors.settings import ServiceSettings
 
@@ -22,17 +23,17 @@ class PartService(Actor):
         self._board = board
         self._switch = switch
 
-    def start(self) -> Accepted:
-        return self._command(Wanted.UP)
+    def start(self, by: Cause) -> Accepted:
+        return self._command(Wanted.UP, by)
 
     def stop(self) -> Accepted:
-        return self._command(Wanted.DOWN)
+        return self._command(Wanted.DOWN, COMMAND)
 
-    def restart(self) -> Accepted:
-        return self._command(Wanted.UP)
+    def restart(self, by: Cause) -> Accepted:
+        return self._command(Wanted.UP, by)
 
-    def begin(self) -> Accepted:
-        return self.start()
+    def begin(self, by: Cause) -> Accepted:
+        return self.start(by)
 
     def reload(self) -> ReloadTaken:
         raise CannotReload(self._id)
@@ -45,14 +46,15 @@ class PartService(Actor):
         return Configured(restarted=False)
 
     def shut_down(self) -> None:
-        self._become(State.STOPPED, Cause("shut_down"))
+        self._become(State.STOPPED, SHUTDOWN)
 
-    def _command(self, wanted: Wanted) -> Accepted:
+    def _command(self, wanted: Wanted, by: Cause) -> Accepted:
         before = self._board.cell.value[self._id]
         up = wanted is Wanted.UP
         if self._switch.value is not up:
             self._switch.set(up)
-        self._become(State.RUNNING if up else State.STOPPED, Cause("start" if up else "stop", by="command"), wanted)
+        cause = attrs.evolve(by, reason="start" if up else "stop", by=by.reason) if by == COMMAND else by
+        self._become(State.RUNNING if up else State.STOPPED, cause, wanted)
         after = self._board.cell.value[self._id]
         return Accepted(after, changed=(after.state, after.wanted) != (before.state, before.wanted))
 

@@ -9,10 +9,11 @@ from random import Random
 import attrs
 import trio
 
-from actors.runtime import CORRELATION, Actor, Message, Timer
+from actors.runtime import CORRELATION, Actor, Message
 from actors.services.attendance import Attendance
+from actors.services.causes import COMMAND, SHUTDOWN, Cause
 from actors.services.delays import begin_delay, begin_rest
-from actors.services.dependencies import Outlook, outlook
+from actors.services.dependencies import Outlook
 from actors.services.input import send
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, Run, RunStatus
 from actors.services.launching import ITS_OWN, launch
@@ -27,7 +28,7 @@ from actors.services.messages import (
     State,
     Wanted,
 )
-from actors.services.record import ALIVE, NO_RUN, Cause, ServiceRecord
+from actors.services.record import ALIVE, NO_RUN, ServiceRecord
 from actors.services.reload import effect_of, starts_anew
 from actors.services.reloading import Reloads
 from actors.services.rules import Action, Event, judge, transition, wanted_after
@@ -36,6 +37,7 @@ from actors.services.schedule import UNDER_WAY
 from actors.services.schedule_times import Timetable
 from actors.services.scheduling import due_command, keep_schedule, next_look
 from actors.services.telling import alarm_of_fatal, alarm_of_log
+from actors.services.waiting import Alarm, Dependencies
 from actors.services.watched_files import WatchedFiles
 from actors.services.watching import dismissal, note_health, note_start
 from actors.settings import ServiceSettings
@@ -44,8 +46,6 @@ log = logging.getLogger("actors.services")
 
 SETTLED = frozenset({State.RUNNING, State.STOPPED, State.EXITED, State.FATAL})
 """Where a command has come to its end."""
-
-COMMAND = Cause("command")
 
 
 class _LookAtRun(Message["ProcessService", None]):
@@ -87,23 +87,23 @@ class ProcessService(Actor):
         keeper: Keeper,
         logs_dir: Path,
         random: Random,
-        start_other: Callable[[str], object],
+        start_other: Callable[[str, Cause], object],
         timetable: Timetable,
     ) -> None:
         self._record = record
         self._keeper = keeper
         self._logs_dir = logs_dir
         self._random = random
-        self._start_other = start_other
+        self._depends = Dependencies(record, start_other, self._dependency_changed)
+        self._alarm = Alarm(lambda due: self.context.at(due, lambda _: _LookAtRun()))
         self._timetable = timetable
-        self._alarm: Timer | None = None
         self._attendance: Attendance | None = None
 
     async def on_start(self) -> None:
         self._files = WatchedFiles(self._record, self.context, lambda what: self.context.tell(_FilesChanged(what)))
         self._reloads = Reloads(self._record, self.context, self._keeper, self._logs_dir)
         keep_schedule(self._record, self._timetable)
-        self._follow_dependencies()
+        self._depends.follow()
         self._resume()
         if self._record.shutting_down:
             await self.shut_down()
@@ -111,7 +111,7 @@ class ProcessService(Actor):
         self.context.tell(_LookAtRun())
 
     async def on_stop(self) -> None:
-        self._record.board.unfollow(self._record.settings.id)
+        self._depends.unfollow()
 
     def _resume(self) -> None:
         """Begin anew what an earlier incarnation may have died in the middle of."""
@@ -132,25 +132,25 @@ class ProcessService(Actor):
 
     # -- commands
 
-    async def begin(self) -> Accepted:
+    async def begin(self, by: Cause) -> Accepted:
         """Have it as it should be when we start; a job only has its schedule turned on."""
         record, before = self._record, self._record.view
         if record.schedule is None:
-            return await self.command(Event.START)
+            return await self.command(Event.START, by)
         if not record.shutting_down:
             record.schedule.resume()
-            record.change(Cause("begin"), wanted=Wanted.UP)
+            record.change(by, wanted=Wanted.UP)
         await self.look()
         return Accepted(record.view, changed=before.wanted is not record.view.wanted)
 
-    async def start(self) -> Accepted:
-        return await self.command(Event.START)
+    async def start(self, by: Cause) -> Accepted:
+        return await self.command(Event.START, by)
 
     async def stop(self) -> Accepted:
         return await self.command(Event.STOP)
 
-    async def restart(self) -> Accepted:
-        return await self.command(Event.RESTART)
+    async def restart(self, by: Cause) -> Accepted:
+        return await self.command(Event.RESTART, by)
 
     async def reload(self) -> ReloadTaken:
         await self.look()
@@ -186,7 +186,7 @@ class ProcessService(Actor):
         effect = effect_of(record.settings, settings)
         record.configure(settings, options)
         keep_schedule(record, self._timetable)
-        self._follow_dependencies()
+        self._depends.follow()
         anew = starts_anew(effect, record.view) and not record.shutting_down
         if anew:
             self._begin_command(Event.RESTART)
@@ -196,7 +196,7 @@ class ProcessService(Actor):
 
     async def shut_down(self) -> None:
         self._record.shutting_down = True
-        await self._happen(Event.STOP, Cause("shutdown"))  # before any look, which might start what is due
+        await self._happen(Event.STOP, SHUTDOWN)  # before any look, which might start what is due
         await self.look()
 
     async def command(self, event: Event, by: Cause = COMMAND) -> Accepted:
@@ -215,8 +215,8 @@ class ProcessService(Actor):
         if (transition(before.state, event).state, wanted) != (before.state, before.wanted):
             self._begin_command(event)
         if event is not Event.STOP and (event is Event.RESTART or before.state not in ALIVE or record.spawn_waits):
-            self._bring_dependencies()
-        cause = attrs.evolve(by, reason=event.value, by=by.reason) if by is COMMAND else by
+            self._depends.bring()
+        cause = attrs.evolve(by, reason=event.value, by=by.reason) if by == COMMAND else by
         await self._happen(event, cause, wanted=wanted)
         await self.look()
         after = record.view
@@ -379,7 +379,7 @@ class ProcessService(Actor):
         record = self._record
         if not record.gone:
             return
-        ahead = outlook(record.settings, record.board.cell.value, brings=record.brings)
+        ahead = self._depends.ahead()
         if ahead.missed is not None:
             await self._missed(ahead, ahead.missed)
             return
@@ -418,23 +418,9 @@ class ProcessService(Actor):
 
     # -- what it depends on
 
-    def _follow_dependencies(self) -> None:
-        settings = self._record.settings
-        self._record.board.unfollow(settings.id)
-        if settings.depends_on:
-            self._record.board.follow(settings.id, settings.depends_on, self._dependency_changed)
-
     def _dependency_changed(self) -> None:
         if self._record.spawn_waits or self._record.missing:
             self.context.tell(_LookAtRun())
-
-    def _bring_dependencies(self) -> None:
-        """Have those started that must be there first, whatever they were told before."""
-        record = self._record
-        record.brings = True
-        for other in outlook(record.settings, record.board.cell.value, brings=True).resting:
-            log.info("service.brings service=%s other=%s", record.settings.id, other)
-            self._start_other(other)
 
     async def _missed(self, ahead: Outlook, why: str) -> None:
         """Give up waiting, until all have come after all."""
@@ -448,7 +434,7 @@ class ProcessService(Actor):
 
     async def _look_for_dependencies(self) -> None:
         record = self._record
-        ahead = outlook(record.settings, record.board.cell.value, brings=True)
+        ahead = self._depends.ahead(brings=True)
         record.change(waits_for=ahead.waits_for)
         if not ahead.waits_for:
             await self._happen(Event.CAME)
@@ -470,12 +456,8 @@ class ProcessService(Actor):
 
     def _set_alarm(self) -> None:
         """Be woken when the delay is over, when the run has lived for long enough, or when it must be ready."""
-        due = min((at for at in (self._next_look_at(), next_look(self._record)) if at is not None), default=None)
-        if self._alarm is not None:
-            if self._alarm.active and self._alarm.due == due:
-                return
-            self._alarm.cancel()
-        self._alarm = None if due is None else self.context.at(due, lambda _: _LookAtRun())
+        times = (self._next_look_at(), next_look(self._record))
+        self._alarm.set(min((at for at in times if at is not None), default=None))
 
     def _next_look_at(self) -> float | None:
         record = self._record

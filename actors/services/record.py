@@ -7,7 +7,8 @@ import attrs
 
 from actors.runtime.specs import RestartIntensity, RestartWindow
 from actors.services.attendance import Attended
-from actors.services.board import BoardWriter, Cause
+from actors.services.board import BoardWriter
+from actors.services.causes import Cause
 from actors.services.environment import EnvFiles
 from actors.services.keeper import Phase, Run
 from actors.services.messages import Failure, Health, ServiceView, State
@@ -15,7 +16,7 @@ from actors.services.schedule import Schedule
 from actors.services.wellness import Wellness
 from actors.settings import ProcessOptions, ServiceSettings
 
-__all__ = ["ALIVE", "NO_RUN", "BoardWriter", "Cause", "ServiceRecord", "new_record"]
+__all__ = ["ALIVE", "NO_RUN", "BoardWriter", "ServiceRecord", "new_record"]
 
 ALIVE = frozenset({State.STARTING, State.RUNNING})
 """Where the end of its process is not what was commanded."""

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from actors.runtime.actor import Context
+from actors.services.causes import Cause
 from actors.services.keeper import InvalidSpec, Keeper, KeeperClosed, Phase, ProcessSpec, Rotation, Run, RunStatus
 from actors.services.launching import environment
 from actors.services.messages import (
@@ -20,7 +21,7 @@ from actors.services.messages import (
     ReloadTaken,
     ServiceNotRunning,
 )
-from actors.services.record import Cause, ServiceRecord
+from actors.services.record import ServiceRecord
 from actors.services.run_report import describe
 from actors.services.run_spec import spec_of
 

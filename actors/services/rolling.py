@@ -8,6 +8,8 @@ import attrs
 import trio
 
 from actors.runtime import Actor, ActorError, Bus, Cell, Message
+from actors.services.causes import Cause
+from actors.services.causes import rolling as by_rolling
 from actors.services.messages import Accepted, Board, Health, ServiceNotFound, ServiceUnavailable, ServiceView, State
 
 log = logging.getLogger("actors.services")
@@ -61,7 +63,7 @@ class AlreadyRolling(Exception):
 class Restarting(Protocol):
     """What a rolling restart does to services."""
 
-    async def restart(self, service_id: str) -> Accepted: ...
+    async def restart(self, service_id: str, by: Cause) -> Accepted: ...
 
     def view(self, service_id: str) -> ServiceView: ...
 
@@ -127,7 +129,7 @@ class RollingRestarts(Actor):
         self._over(attrs.evolve(now, state="done" if now.failed is None else "failed"))
 
     async def _restart(self, target: str, service_id: str) -> None:
-        why = await restart_and_wait(self._services, service_id)
+        why = await restart_and_wait(self._services, service_id, by_rolling(target))
         now = self._cell.value[target]
         if why is None:
             self._put(attrs.evolve(now, done=(*now.done, service_id)))
@@ -158,7 +160,7 @@ class RollingRestarts(Actor):
         self._cell.set({**kept, rolling.target: rolling})
 
 
-async def restart_and_wait(services: Restarting, service_id: str) -> str | None:
+async def restart_and_wait(services: Restarting, service_id: str, by: Cause) -> str | None:
     """Restart a service and wait until it runs and is ready; why it is not, in English, or None.
 
     It has as long as its settings allow it to stop and to get ready. A start that fails ends the wait at once: with
@@ -166,7 +168,7 @@ async def restart_and_wait(services: Restarting, service_id: str) -> str | None:
     """
     try:
         bound = patience(services.view(service_id))
-        await services.restart(service_id)
+        await services.restart(service_id, by)
         with trio.move_on_after(bound):
             board = await services.wait_until(lambda board: _settled(board.get(service_id)))
             return why_not(board.get(service_id))

@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from actors.runtime import ActorError, ActorState, ActorStopped, Bus, Cell, ChildSpec, Ref, Supervisor
+from actors.services.causes import AUTOSTART, Cause
 from actors.services.dependencies import dependents, longest
 from actors.services.idle import IdleService
 from actors.services.keeper import Keeper, Phase
@@ -250,7 +251,8 @@ class Roster:
         if not self._can_start(settings):
             return
         if wanted is Wanted.UP or (wanted is None and settings.autostart):
-            self.refs[settings.id].tell(BeginService())
+            by = AUTOSTART if wanted is None else attrs.evolve(AUTOSTART, detail="it was to run before")
+            self.refs[settings.id].tell(BeginService(by))
 
     def _factory(
         self, settings: ServiceSettings, premises: Premises
@@ -260,16 +262,16 @@ class Roster:
             return lambda: PartService(settings, self.writer, switch)
         if settings.kind in MONITORS:
             monitor = self._monitors[settings.id] = new_monitor(settings, self.writer, self._bus, premises.logs_dir)
-            return actor_of(monitor, premises.surroundings)
+            return actor_of(monitor, attrs.evolve(premises.surroundings, start_other=self._start_other))
         if record is None:
             return lambda: IdleService(settings, self.writer)
         keeper, logs_dir, random, timetable = premises.keeper, premises.logs_dir, premises.random, premises.timetable
         return lambda: ProcessService(record, keeper, logs_dir, random, self._start_other, timetable)
 
-    def _start_other(self, service_id: str) -> None:
+    def _start_other(self, service_id: str, by: Cause) -> None:
         """For a service that depends on another; it never waits."""
         if service_id in self.refs:
-            self.refs[service_id].tell(StartService())
+            self.refs[service_id].tell(StartService(by))
 
     # -- the end
 

@@ -3,7 +3,7 @@
 import signal
 from datetime import UTC, datetime
 
-from actors.services.board import Cause
+from actors.services.causes import Cause
 from actors.services.keeper import Phase, RunStatus
 from actors.services.messages import Failure
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import trio
 
+from actors.services.causes import Cause
 from actors.services.messages import Happened, State, Wanted
-from actors.services.record import Cause, ServiceRecord
+from actors.services.record import ServiceRecord
 from actors.services.rules import Event
 from actors.services.schedule import Turn, turn
 from actors.services.schedule_times import Timetable

@@ -1,8 +1,9 @@
 """A service whose actor is not there to be told."""
 
+from actors.services.causes import SHUTDOWN
 from actors.services.keeper import Phase
 from actors.services.messages import State
-from actors.services.record import NO_RUN, Cause, ServiceRecord
+from actors.services.record import NO_RUN, ServiceRecord
 
 
 async def end_unattended(record: ServiceRecord) -> None:
@@ -13,5 +14,5 @@ async def end_unattended(record: ServiceRecord) -> None:
         await record.run.wait(Phase.EMPTY)
     record.run_ended = True
     if record.view.state is not State.STOPPED:
-        record.change(Cause("shutdown"), state=State.STOPPED, next_restart_at=None, waits_for=(), **NO_RUN)
+        record.change(SHUTDOWN, state=State.STOPPED, next_restart_at=None, waits_for=(), **NO_RUN)
         record.board.tell("stopped", record.settings.id)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from actors.services.attendance import MEMORY_LOOKS
+from actors.services.causes import Cause
 from actors.services.messages import Failure, Health, State
-from actors.services.record import Cause, ServiceRecord
+from actors.services.record import ServiceRecord
 from actors.services.telling import tell_health
 
 

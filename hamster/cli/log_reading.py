@@ -70,7 +70,7 @@ async def read_files(
         parser.learn(await _head(log.path))
         index = resolve_data_dir(data_dir) / LOG_INDEX / f"{log.name}.index"
         known = LogState(log, parser, index)
-        known.generations = await trio.to_thread.run_sync(load, index, known.about)
+        known.generations, known.highest = await trio.to_thread.run_sync(load, index, known.about)
         sources.append(snapshot(known))
     wanted = Filter(
         levels=_levels(asked.level),

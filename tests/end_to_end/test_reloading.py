@@ -7,6 +7,7 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.end_to_end.hamsters import Hamster, hamster, run, service, serving, until
@@ -88,6 +89,31 @@ def test_a_rolling_restart_by_command_ends_with_what_did_not_come_back(tmp_path:
         assert failed.returncode == 1
         assert failed.stderr == "hamster: 'web' 순차 재시작이 'web-2'에서 중단되었습니다: exit code 7 (409)\n"
         assert runs(running, "web-3") == after[2]
+
+
+def test_killed_in_the_middle_of_a_rolling_restart_every_instance_is_back_once_and_it_can_be_done_again(
+    tmp_path: Path,
+) -> None:
+    ready = {"exec": ["test", "-e", str(tmp_path / "ready")], "interval": 0.05}
+    script = 'echo $$ >> "$0"; exec sleep 1000'
+    table = service("web", "", command=["sh", "-c", script, str(tmp_path / "pids")], instances=3)
+    table += "\n[services.web.ready]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in ready.items())
+    (tmp_path / "ready").touch()
+    with serving(tmp_path, UNWATCHED + table) as running:
+        before = [runs(running, f"web-{number}") for number in (1, 2, 3)]
+        (tmp_path / "ready").unlink()
+        answer = httpx.post(f"{running.url}/api/services/web/restart?rolling=true", trust_env=False)
+        assert answer.status_code == 200, answer.text
+        until(lambda: (running.service("web-1")["pid"] or before[0]) != before[0], "the first is another process")
+        running.process.kill()
+        running.wait()
+    (tmp_path / "ready").touch()
+    with serving(tmp_path, UNWATCHED + table) as running:
+        after = [runs(running, f"web-{number}") for number in (1, 2, 3)]
+        started = {int(pid) for pid in (tmp_path / "pids").read_text().split()}
+        assert {pid for pid in started if Path(f"/proc/{pid}").exists()} == set(after)
+        done = run("restart", "--rolling", "web", data_dir=running.data_dir)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_hangup_of_the_terminal_ends_it_and_one_of_the_demo_does_too(tmp_path: Path) -> None:

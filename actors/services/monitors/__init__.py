@@ -5,14 +5,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from actors.runtime import ActorError, ActorState, Bus, Ref
+from actors.services.causes import SHUTDOWN
 from actors.services.messages import Health, ServiceCommands, ShutDown, State
-from actors.services.monitors.base import MonitorService, Surroundings
+from actors.services.monitors.base import MonitorService
 from actors.services.monitors.checks import ExecMonitor, HttpMonitor, TcpMonitor
 from actors.services.monitors.feed.monitor import FeedMonitor
 from actors.services.monitors.files.monitor import FilesMonitor
 from actors.services.monitors.journal import Journal
-from actors.services.monitors.record import MonitorRecord
+from actors.services.monitors.record import NOT_RUNNING, MonitorRecord
 from actors.services.monitors.report.monitor import ReportMonitor
+from actors.services.monitors.surroundings import Surroundings
 from actors.services.record import BoardWriter
 from actors.settings import ServiceSettings
 
@@ -62,8 +64,7 @@ async def shut_down_monitor(ref: Ref[ServiceCommands], record: MonitorRecord) ->
             log.error("services.shutdown_unanswered service=%s error=%s next=none", record.settings.id, error)
         else:
             return
-    gone = {"running_since": None, "running_since_clock": None}
-    record.change("shutdown", "", state=State.STOPPED, health=Health.UNKNOWN, **gone)
+    record.change(SHUTDOWN, **NOT_RUNNING, state=State.STOPPED, health=Health.UNKNOWN, waits_for=())
 
 
 __all__ = [

@@ -3,14 +3,14 @@
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
-from random import Random
+from datetime import UTC, datetime
 from typing import ClassVar, TypeVar
 
 import attrs
 import trio
 
-from actors.runtime import Actor, Message, Timer
+from actors.runtime import Actor, Message
+from actors.services.causes import COMMAND, SHUTDOWN, Cause
 from actors.services.checking import CheckAborted, LookTicket, NotRunning
 from actors.services.messages import (
     Accepted,
@@ -26,15 +26,19 @@ from actors.services.messages import (
     State,
     Wanted,
 )
-from actors.services.monitors.record import MonitorRecord
+from actors.services.monitors.record import NOT_RUNNING, MonitorRecord
+from actors.services.monitors.surroundings import Surroundings
 from actors.services.monitors.telling import failure_of, tell_down, tell_up, withdraw
+from actors.services.monitors.words import level_of, sentence, word_of
 from actors.services.probing import Judge, Look, Standing, Told, notice
+from actors.services.waiting import Alarm, Dependencies
 from actors.settings import CheckOptions, ServiceSettings
-from actors.store import Store
 
 log = logging.getLogger("actors.services")
 
 Options = TypeVar("Options")
+
+RELOAD = Cause("reload")
 
 FIRST_LOOK_SPREAD = 3.0
 """Seconds within which the first looks of monitors that are started together are spread: a hundred of them at once
@@ -42,20 +46,6 @@ would be a burst for us and for whoever is looked at. Short, because somebody ma
 
 LOOK_MARGIN = 2.0
 """Seconds beyond its own deadline after which a look is cut off from outside."""
-
-
-@attrs.frozen
-class Surroundings:
-    """What monitors are given."""
-
-    random: Random
-    """For the jitter of first looks."""
-    store: Store | None = None
-    """For what must outlive us."""
-    zone: tzinfo = UTC
-    """Of calendars and times of day whose settings name none."""
-    ours: tuple[str, ...] = ()
-    """Directories of WatchHamster's, which no monitor cleans up."""
 
 
 @attrs.frozen
@@ -83,7 +73,8 @@ class MonitorService(Actor):
     def __init__(self, record: MonitorRecord, surroundings: Surroundings) -> None:
         self.record = record
         self.surroundings = surroundings
-        self._alarm: Timer | None = None
+        self._depends = Dependencies(record, surroundings.start_other, self._dependency_changed)
+        self._alarm = Alarm(lambda due: self.context.at(due, lambda _: _Wake()))
         self._looking: trio.CancelScope | None = None
         self._found: tuple[float, Look] | None = None
         """A look that is done, and when it began."""
@@ -134,12 +125,20 @@ class MonitorService(Actor):
         assert isinstance(options, cls)  # noqa: S101 - the settings have checked it
         return options
 
+    def _require_something_to_look_at(self) -> None:
+        settings = self.record.settings
+        if (missing := self.missing(settings)) is not None:
+            raise ServiceUnconfigured(settings.id, settings.kind, missing)
+
     # -- its life
 
     async def on_start(self) -> None:
         record = self.record
+        self._depends.follow()
         if record.shutting_down:
             self.shut_down()
+        elif record.view.state is State.STARTING:
+            self.context.tell(_Wake())  # what it waits for may have come meanwhile
         elif record.view.state is State.RUNNING:
             # An earlier incarnation died, perhaps in a look: that one is not known, and the next is when it was due.
             record.next_at = self.first_look_at() if record.next_at is None else record.next_at
@@ -148,43 +147,41 @@ class MonitorService(Actor):
         self._write_journal()
 
     async def on_stop(self) -> None:
+        self._depends.unfollow()
         self._answer(CheckAborted(self.record.settings.id))
         await self.record.journal.write()
 
     # -- commands
 
-    def start(self) -> Accepted:
+    def begin(self, by: Cause) -> Accepted:
+        return self.start(by)
+
+    def start(self, by: Cause) -> Accepted:
         record = self.record
-        missing = self.missing(record.settings)
-        if missing is not None:
-            raise ServiceUnconfigured(record.settings.id, record.settings.kind, missing)
-        if record.shutting_down or record.view.state is State.RUNNING:
+        self._require_something_to_look_at()
+        before = record.view.state
+        if record.shutting_down or before is State.RUNNING:
             return Accepted(record.view, changed=False)
-        self._begin("started")
-        return Accepted(record.view, changed=True)
+        self._begin("started", by, brings=True)
+        return Accepted(record.view, changed=record.view.state is not before)
 
     def stop(self) -> Accepted:
         record = self.record
         if record.view.state is State.STOPPED and record.view.wanted is Wanted.DOWN:
             return Accepted(record.view, changed=False)
-        self._end("command", wanted=Wanted.DOWN)
+        self._end(COMMAND, wanted=Wanted.DOWN)
         return Accepted(record.view, changed=True)
 
-    def restart(self) -> Accepted:
+    def restart(self, by: Cause) -> Accepted:
         record = self.record
-        missing = self.missing(record.settings)
-        if missing is not None:
-            raise ServiceUnconfigured(record.settings.id, record.settings.kind, missing)
+        self._require_something_to_look_at()
         if record.shutting_down:
             return Accepted(record.view, changed=False)
         was_running = record.view.state is State.RUNNING
         if was_running:
-            self._forget()
-        self._begin("restarted" if was_running else "started")
+            self._forget(by)
+        self._begin("restarted" if was_running else "started", by, brings=True)
         return Accepted(record.view, changed=True)
-
-    def begin(self) -> Accepted:
-        return self.start()
 
     def reload(self) -> ReloadTaken:
         raise CannotReload(self.record.settings.id)
@@ -195,7 +192,7 @@ class MonitorService(Actor):
     def shut_down(self) -> None:
         self.record.shutting_down = True
         if self.record.view.state is not State.STOPPED:
-            self._end("shutdown")
+            self._end(SHUTDOWN)
 
     def check(self) -> LookTicket:
         """Look now, or wait for the look that is on.
@@ -215,29 +212,57 @@ class MonitorService(Actor):
     def configure(self, settings: ServiceSettings) -> Configured:
         record = self.record
         before, record.settings = record.settings, settings
+        self._depends.follow()
         record.journal.options = settings.log
         missing = self.missing(settings)
-        record.change("reload", settings=settings, available=missing is None)
+        record.change(RELOAD, settings=settings, available=missing is None)
         running, wanted = record.view.state is State.RUNNING, record.view.wanted is Wanted.UP
-        if running and missing is not None:
-            self._end("reload", f"{missing} is not set any more")
+        if record.view.state is not State.STOPPED and missing is not None:
+            self._end(attrs.evolve(RELOAD, detail=f"{missing} is not set any more"))
         elif running and before.monitor != settings.monitor:
-            self._forget("reload")  # what was found was found by other rules, or somewhere else
+            self._forget(RELOAD)  # what was found was found by other rules, or somewhere else
             record.next_at = self.first_look_at()
             self.say(logging.INFO, "monitor.configured")
             self._set_alarm()
         elif wanted and not running and missing is None and not record.shutting_down:
-            self._begin("started", "reload")
+            self._begin("started", RELOAD, brings=False)
         return Configured(restarted=False)
 
-    def _begin(self, event: EventType, reason: str = "command") -> None:
+    # -- what it depends on
+
+    def _dependency_changed(self) -> None:
+        if self.record.view.state is State.STARTING:
+            self.context.tell(_Wake())
+
+    def _begin(self, event: EventType, by: Cause, *, brings: bool) -> None:
+        """Have it look as soon as all that it depends on is there; *brings*: have that started, too."""
+        self.record.brings = brings
+        if brings:
+            self._depends.bring()
+        self._begin_when_it_can(event, by)
+
+    def _begin_when_it_can(self, event: EventType, by: Cause) -> None:
         record = self.record
-        log.info("service.running service=%s was=%s by=%s", record.settings.id, record.view.state.value, reason)
+        ahead = self._depends.ahead()
+        if not ahead.waits_for:
+            self._begin_to_look(event, by)
+        elif ahead.waits_for != record.view.waits_for or record.view.state is not State.STARTING:
+            # However long that takes: to give up would be a second alarm about what is down already.
+            others = ",".join(ahead.waits_for)
+            log.info("service.waits service=%s for=%s", record.settings.id, others)
+            self.say(logging.INFO, "monitor.waits", {"for": others})
+            record.next_at = None
+            record.change(by, **NOT_RUNNING, state=State.STARTING, wanted=Wanted.UP, waits_for=ahead.waits_for)
+
+    def _begin_to_look(self, event: EventType, by: Cause) -> None:
+        record = self.record
+        log.info("service.running service=%s was=%s by=%s", record.settings.id, record.view.state.value, by.reason)
         record.next_at = self.first_look_at()
         record.change(
-            reason,
+            by,
             state=State.RUNNING,
             wanted=Wanted.UP,
+            waits_for=(),
             running_since=datetime.now(UTC),
             running_since_clock=trio.current_time(),
         )
@@ -245,20 +270,19 @@ class MonitorService(Actor):
         self.say(logging.INFO, f"monitor.{event}")
         self._set_alarm()
 
-    def _end(self, reason: str, detail: str = "", **also: object) -> None:
+    def _end(self, by: Cause, **also: object) -> None:
         record = self.record
         was = record.view.state
-        self._forget(reason)
+        self._forget(by)
         record.next_at = None
-        gone = {"running_since": None, "running_since_clock": None, "ready_at": None}
-        record.change(reason, detail, state=State.STOPPED, **gone, **also)
+        record.change(by, **NOT_RUNNING, state=State.STOPPED, ready_at=None, waits_for=(), **also)
         if was is not State.STOPPED:
-            log.info("service.stopped service=%s was=%s by=%s", record.settings.id, was.value, reason)
+            log.info("service.stopped service=%s was=%s by=%s", record.settings.id, was.value, by.reason)
             record.board.tell("stopped", record.settings.id)
-            self.say(logging.INFO, "monitor.stopped", {"by": reason})
+            self.say(logging.INFO, "monitor.stopped", {"by": by.reason})
         self._set_alarm()
 
-    def _forget(self, reason: str = "command") -> None:
+    def _forget(self, by: Cause) -> None:
         """Have it as if nobody had looked yet."""
         record = self.record
         if self._looking is not None:
@@ -267,7 +291,7 @@ class MonitorService(Actor):
         self._answer(CheckAborted(record.settings.id))
         record.standing, record.last = Standing(), None
         withdraw(record)
-        record.change(reason, health=Health.UNKNOWN, health_detail=None, ready_at=None)
+        record.change(by, health=Health.UNKNOWN, health_detail=None, ready_at=None)
 
     # -- looking
 
@@ -278,6 +302,8 @@ class MonitorService(Actor):
             self._found = None
             self._take(began, look)
         record = self.record
+        if record.view.state is State.STARTING and not record.shutting_down:
+            self._begin_when_it_can("started", Cause("came"))
         if record.next_at is not None and trio.current_time() >= record.next_at:
             self._begin_look()
         self._set_alarm()
@@ -322,10 +348,10 @@ class MonitorService(Actor):
         changes: dict[str, object] = {"health": after.health, "health_detail": detail, "ready_at": ready_at}
         if failure is not None:
             changes["last_failure"] = failure
-        record.change("probe", look.detail, **changes)
+        record.change(Cause("probe", look.detail), **changes)
         self.say(
-            _level(look),
-            f"look.{_word(look)}",
+            level_of(look),
+            f"look.{word_of(look)}",
             {"detail": look.detail, "latency_s": round(look.latency, 3)} | dict(look.figures),
         )
         self._tell(told, failure, before)
@@ -349,19 +375,13 @@ class MonitorService(Actor):
             ticket.settle(answer)
 
     def _set_alarm(self) -> None:
-        due = self.record.next_at if self._looking is None else None
-        if self._alarm is not None:
-            if self._alarm.active and self._alarm.due == due:
-                return
-            self._alarm.cancel()
-        self._alarm = None if due is None else self.context.at(due, lambda _: _Wake())
+        self._alarm.set(self.record.next_at if self._looking is None else None)
 
     # -- its log
 
     def say(self, level: int, event: str, values: Mapping[str, object] | None = None) -> None:
         """A line in its log: an event's name and values. Never waits."""
-        words = [event, *(f"{name}={_value(value)}" for name, value in (values or {}).items())]
-        self.record.journal.line(level, " ".join(words))
+        self.record.journal.line(level, sentence(event, values))
         self._write_journal()
 
     def _write_journal(self) -> None:
@@ -373,22 +393,3 @@ class MonitorService(Actor):
         while not self.record.journal.empty:
             await self.record.journal.write()
         self._writing = False
-
-
-def _level(look: Look) -> int:
-    return logging.INFO if look.ok else logging.WARNING
-
-
-def _word(look: Look) -> str:
-    return "not_made" if look.ours else "ok" if look.ok else "failed"
-
-
-def _value(value: object) -> str:
-    text = str(value)
-    return text if text and " " not in text and '"' not in text and text.isprintable() else shown_whole(text)
-
-
-def shown_whole(text: str) -> str:
-    """*text* in quotes, on one line."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

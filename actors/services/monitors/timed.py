@@ -8,9 +8,10 @@ import trio
 
 from actors.runtime import Message
 from actors.services.messages import State
-from actors.services.monitors.base import MonitorService, Surroundings
+from actors.services.monitors.base import MonitorService
 from actors.services.monitors.record import MonitorRecord
 from actors.services.monitors.steps import LOOKS, ClockSteps
+from actors.services.monitors.surroundings import Surroundings
 from actors.store import Store
 
 

@@ -15,7 +15,7 @@ from actors import ServiceSettings, State, open_system
 from actors.services import Health, ServiceView, Wanted
 from actors.services.dependencies import LOOKING, Standing, dependents, longest, outlook, standing
 from actors.services.stopping import dependents_first
-from actors.settings import AliveOptions, Condition, ReadyOptions
+from actors.settings import AliveOptions, Condition, ExecOptions, ReadyOptions
 from tests.actors.metrics.children import until
 from tests.actors.services.test_robustness import crash
 from tests.actors.services.yard import PATIENCE, Longest, Story, Yard, seeded
@@ -200,6 +200,83 @@ async def test_a_stop_while_it_waits_takes_effect_at_once_and_is_final(yard: Yar
             await system.services.wait_for("db", State.RUNNING)
             assert system.services.view("web").state is State.STOPPED
             assert yard.processes("web") == []
+
+
+def looking(yard: Yard, *, autostart: bool = False, **depends_on: Condition) -> ServiceSettings:
+    """A monitor that notes each of its looks in a file."""
+    options = ExecOptions(command=("sh", "-c", f"echo look >> {yard.directory}/looks"), interval=0.05)
+    return ServiceSettings(id="look", kind="exec", autostart=autostart, monitor=options, depends_on=depends_on)
+
+
+def looks(yard: Yard) -> int:
+    path = yard.directory / "looks"
+    return len(path.read_text("utf-8").splitlines()) if path.exists() else 0
+
+
+async def test_a_monitor_looks_only_once_what_it_depends_on_is_there_also_after_a_crash(yard: Yard) -> None:
+    flag = yard.directory / "ready"
+    ready = ReadyOptions(exec=("test", "-e", str(flag)), interval=0.05)
+    services = looking(yard, autostart=True, db="healthy"), yard.service("db", autostart=True, ready=ready)
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services)) as system:
+            board = await system.services.wait_until(lambda board: board["db"].pid is not None)
+            view = board["look"]
+            assert (view.state, view.waits_for, view.wanted) == (State.STARTING, ("db",), Wanted.UP)
+            await crash(system, "look")
+            assert system.services.view("look").state is State.STARTING
+            assert looks(yard) == 0
+            flag.touch()
+            view = await system.services.wait_for("look", State.RUNNING)
+            assert view.waits_for == ()
+            assert system.services.view("db").health is Health.HEALTHY
+            await until(lambda: looks(yard) > 2)
+
+
+async def test_a_monitor_that_is_started_brings_what_it_depends_on(yard: Yard) -> None:
+    services = looking(yard, autostart=True, db="started"), yard.service("db")
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services)) as system:
+            await system.services.wait_for("look", State.RUNNING)
+            assert system.services.view("db").state is State.RUNNING
+            await system.services.stop("look")
+            await system.services.stop("db")
+            accepted = await system.services.start("look")
+            assert accepted.view.state is State.STARTING
+            await system.services.wait_for("look", State.RUNNING)
+            assert system.services.view("db").state is State.RUNNING
+
+
+async def test_a_monitor_that_waits_is_stopped_at_once_and_waits_on_for_what_is_given_up(yard: Yard) -> None:
+    flag = yard.directory / "works"
+    db = yard.shell("db", f"test -e {flag} || exit 3; exec sleep 1000", fatal_failures=1)
+    services = looking(yard, db="started"), db
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services)) as system:
+            await system.services.start("look")
+            await system.services.wait_for("db", State.FATAL)
+            view = system.services.view("look")
+            assert (view.state, view.waits_for, view.last_failure) == (State.STARTING, ("db",), None)
+            accepted = await system.services.stop("look")
+            assert (accepted.view.state, accepted.view.waits_for) == (State.STOPPED, ())
+            await system.services.start("look")
+            flag.touch()
+            await system.services.start("db")
+            await system.services.wait_for("look", State.RUNNING)
+            await until(lambda: looks(yard) > 0)
+
+
+async def test_a_monitor_is_told_to_wait_for_others_by_a_reload(yard: Yard) -> None:
+    services = looking(yard, autostart=True), yard.service("db"), yard.service("web")
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(*services)) as system:
+            await system.services.wait_for("look", State.RUNNING)
+            await until(lambda: looks(yard) > 0)
+            await system.services.reconfigure([looking(yard, autostart=True, db="started"), *services[1:]])
+            assert system.services.view("look").state is State.RUNNING  # what depends is the next start
+            accepted = await system.services.restart("look")
+            assert accepted.view.state is State.STARTING
+            await system.services.wait_for("look", State.RUNNING)
+            assert system.services.view("db").state is State.RUNNING
 
 
 async def test_a_dependency_that_is_given_up_ends_the_wait_and_its_coming_repairs_it(yard: Yard) -> None:

@@ -9,12 +9,15 @@ import attrs
 import pytest
 import trio
 
-from actors import State, open_system
+from actors import ServiceSettings, State, open_system
 from actors.alerts.messages import AlertCleared, AlertRaised
 from actors.runtime import Bus, Subscription
 from actors.services import Happened, Health, ServiceView, Wanted
-from actors.services.board import BoardWriter, Cause
-from actors.settings import ReadyOptions
+from actors.services import history_rows as rows
+from actors.services.board import BoardWriter
+from actors.services.causes import Cause
+from actors.services.rolling import RollingEnded
+from actors.settings import ExecOptions, ReadyOptions
 from tests.actors.metrics.children import until
 from tests.actors.services.test_robustness import crash
 from tests.actors.services.yard import PATIENCE, Yard, seeded
@@ -166,6 +169,41 @@ async def test_a_missed_dependency_is_told_with_its_name(yard: Yard) -> None:
             end = [h for h in chronicle.read() if h.service_id == "a"][-1]
             assert (end.old, end.new, end.reason) == ("starting", "fatal", "missed")
             assert end.detail == "db is fatal: exit code 1"
+
+
+async def test_it_is_told_who_had_a_service_started_or_restarted(yard: Yard) -> None:
+    web = attrs.evolve(yard.service("web", instances=2, autostart=True), depends_on=["db"])
+    look = ServiceSettings(
+        id="look", kind="exec", autostart=True, monitor=ExecOptions(command=("true",)), depends_on={"db": "started"}
+    )
+    with trio.fail_after(PATIENCE):
+        async with open_system(yard.settings(web, yard.service("db"), look)) as system:
+            services, bus = system.services, system.bus
+            for name in ("web-1", "web-2", "look"):
+                await services.wait_for(name, State.RUNNING)
+            with bus.subscribe(RollingEnded) as ended:
+                chronicle = Chronicle.of(bus)
+                await services.roll("web")
+                await ended.receive()
+            asked = [h for h in chronicle.read() if h.old == "running" and h.what == "state"]
+            assert [(h.service_id, h.reason, h.detail) for h in asked] == [
+                (name, "rolling", "in a rolling restart of web") for name in ("web-1", "web-2")
+            ]
+
+            async def first(name: str, what: rows.What) -> tuple[str, str]:
+                while True:
+                    events = await system.history.events(name, what=[what])
+                    if events:
+                        return events[-1].happened.reason, events[-1].happened.detail
+
+            assert (await first("db", "wanted"))[0] == "dependency"
+            assert (await first("db", "wanted"))[1] in {f"{n} depends on it" for n in ("web-1", "web-2", "look")}
+            for name in ("web-1", "look"):
+                assert await first(name, "wanted") == ("autostart", "")
+            await services.stop("look")
+            await services.restart("look")
+            last = [h for h in chronicle.read() if h.service_id == "look" and h.what == "state"]
+            assert [(h.new, h.reason) for h in last] == [("stopped", "command"), ("running", "command")]
 
 
 @pytest.mark.slow

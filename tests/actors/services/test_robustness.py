@@ -14,7 +14,7 @@ import actors.services.process
 import actors.system
 from actors import State, System, open_system
 from actors.runtime import ActorCrashed, ActorFailed, ActorState, Backoff, Message, RestartIntensity
-from actors.services import StartService, StopService, Wanted
+from actors.services import StartService, StopService, Wanted, process, waiting
 from actors.services.keeper import Keeper, Run
 from actors.services.process import ProcessService
 from actors.settings import AliveOptions, ReadyOptions
@@ -217,9 +217,9 @@ async def test_an_actor_that_crashes_before_it_ends_a_run_that_does_not_live_end
             assert len(yard.processes()) == 1
 
 
-@pytest.mark.parametrize("name", ["outlook", "launch"])
+@pytest.mark.parametrize(("owner", "name"), [(waiting, "outlook"), (process, "launch")], ids=["outlook", "launch"])
 async def test_an_actor_that_crashes_on_the_coming_of_what_it_waits_for_starts_its_service_all_the_same(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, name: str
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:
     flag = yard.directory / "ready"
     ready = ReadyOptions(exec=("test", "-e", str(flag)), interval=0.05)
@@ -230,7 +230,7 @@ async def test_an_actor_that_crashes_on_the_coming_of_what_it_waits_for_starts_i
             await system.services.wait_until(
                 lambda board: board["web"].waits_for == ("db",) and board["db"].pid is not None
             )
-            break_once(monkeypatch, actors.services.process, name)
+            break_once(monkeypatch, owner, name)
             flag.touch()
             await running(system, "web")
             assert system.services.ref("web").statistics().restarts == 1

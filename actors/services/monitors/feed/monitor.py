@@ -2,6 +2,7 @@
 
 import attrs
 
+from actors.services.causes import SHUTDOWN, Cause
 from actors.services.look import Look
 from actors.services.monitors.feed.desk import Desk, FeedMemory, Surface
 from actors.services.monitors.feed.reading.client import SECONDS
@@ -62,10 +63,10 @@ class FeedMonitor(TimedMonitor):
         # Fetched, read (behind other feeds' documents, perhaps), remembered.
         return self.options_as(FeedOptions).timeout + 3 * SECONDS + 2 * WRITE_SECONDS
 
-    def _end(self, reason: str, detail: str = "", **also: object) -> None:
-        if self._desk is not None and reason != "shutdown":
+    def _end(self, by: Cause, **also: object) -> None:
+        if self._desk is not None and by != SHUTDOWN:
             self._desk[1].drop_alerts()
-        super()._end(reason, detail, **also)
+        super()._end(by, **also)
 
     def _opened(self) -> Desk:
         """The desk for the present settings."""

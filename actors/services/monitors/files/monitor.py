@@ -8,10 +8,11 @@ import trio
 from trio.lowlevel import RunVar
 
 from actors.services.look import Look
-from actors.services.monitors.base import MonitorService, Surroundings
+from actors.services.monitors.base import MonitorService
 from actors.services.monitors.files.survey import Survey, survey
 from actors.services.monitors.record import MonitorRecord
 from actors.services.monitors.steps import ClockSteps
+from actors.services.monitors.surroundings import Surroundings
 from actors.settings import FilesOptions
 
 THREADS = 4
