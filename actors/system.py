@@ -51,6 +51,7 @@ from actors.services.monitors import Surroundings
 from actors.services.monitors.feed import table as feeds
 from actors.services.monitors.report import table as reports
 from actors.services.monitors.zones import calendar_zone
+from actors.services.probing.guarding import guarded_by
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
 from actors.settings import AlertSettings, LogsSettings, ServiceSettings, SystemSettings
@@ -242,6 +243,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
         async with (
             open_store(settings.database, bus, MIGRATIONS) as store,
             open_keeper() as keeper,
+            guarded_by(keeper),
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
             sending = Cell(True)

@@ -187,7 +187,9 @@ class Attendance:
         """For ever: ask, and wait for the interval."""
         attended = self.attended
         while True:
-            hear(await look(options, environment=attended.environment, cwd=attended.options.cwd))
+            ours = attended.options
+            where = {"cwd": ours.cwd, "user": ours.user, "group": ours.group}
+            hear(await look(options, environment=attended.environment, **where))
             self._news()
             await trio.sleep(options.interval)
 

@@ -144,7 +144,7 @@ def hamster(
     try:
         yield Hamster(process, data_dir, mark, out, err)
     finally:
-        for stream in (process.stdin, process.stdout):
+        for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
         process.kill()

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -191,6 +192,38 @@ async def test_nothing_outlives_a_sigkill(victims: str, tmp_path: Path) -> None:
             await gone(running, 2.0)
 
 
+LOOKS = """
+[services.look]
+kind = "exec"
+command = ["sh", "-c", "echo begun; sleep 1000 & setsid sleep 1001 & wait"]
+timeout = 60
+
+[services.asked]
+command = ["sleep", "1004"]
+start_seconds = 0.05
+ready = { exec = ["sh", "-c", "setsid sleep 1002 & sleep 1003"], timeout = 60, deadline = 90 }
+"""
+
+
+def sleepers(running: Hamster) -> set[bytes]:
+    """How long those sleep that came of it."""
+    found: set[bytes] = set()
+    for pid in running.processes():
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            found |= set(words[1:] if words[0] == b"sleep" else ())
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there are children guarded")
+async def test_no_command_that_only_answers_outlives_a_sigkill(tmp_path: Path) -> None:
+    with serving(tmp_path, LOOKS) as running:
+        await soon(lambda: sleepers(running) == {b"1000", b"1001", b"1002", b"1003", b"1004"}, "a look and a probe")
+        running.process.kill()
+        running.wait()
+        await gone(running, 5.0)
+
+
 async def test_what_a_sigkill_left_behind_is_no_obstacle_for_the_next(tmp_path: Path) -> None:
     with serving(tmp_path, TREES) as first:
         grown(first, "tree", "other")
@@ -235,7 +268,7 @@ async def test_it_works_and_ends_well_though_its_parent_takes_no_output(reader: 
     impatient = {"backoff_initial": 0.001, "backoff_max": 0.001, "fatal_failures": 10_000}
     crashers = [service(f"crasher{number}", "exit 3", **impatient) for number in range(8)]
     config = tmp_path / "hamster.toml"
-    config.write_text("".join([*crashers, "[services.steady]\ncommand = ['sleep', '1000']\n"]))
+    config.write_text("".join([*crashers, service("steady", "exec sleep 1000")]))
     options = ("serve", "--verbose", "--config", str(config), "--port", "0")
     closed = ("sh", "-c", 'exec "$@" >&- 2>&- <&-', "sh") if reader.startswith("closed") else ()
     pipe = subprocess.DEVNULL if closed else subprocess.PIPE
@@ -248,6 +281,7 @@ async def test_it_works_and_ends_well_though_its_parent_takes_no_output(reader: 
         until(runtime.exists, "run-time file")
         # Of that a pipe holds 64 KiB.
         await soon(lambda: len(running.log()) > 100_000, "much to say")
+        await soon(lambda: "service.running service=steady" in running.log(), "a steady service")
         shown = run("status", "steady", data_dir=running.data_dir)
         assert (shown.returncode, shown.stderr) == (0, "")
         assert "running" in shown.stdout

@@ -54,6 +54,7 @@ class Keeper:
         self._one_at_a_time = trio.Lock()
         self._numbers = 0
         self._holders = 0
+        self._guarded = 0
         self._spares: list[Holder] = []
         self._closed = False
         self._nursery: trio.Nursery | None = None
@@ -109,6 +110,26 @@ class Keeper:
             self._claimed.discard(name)
         raise KeeperUnavailable(f"it did not take the request within {START_BOUND} s")
 
+    async def guard(self, pid: int, pidfd: int) -> Callable[[], None]:
+        """Have a child of ours killed, with its process group and all below it, should we die before it.
+
+        Args:
+            pid: Of the child, which leads a process group.
+            pidfd: A descriptor of it; it is sent, and stays the caller's.
+
+        Returns:
+            What to call when it has ended, and before it is waited for no more.
+
+        Raises:
+            KeeperUnavailable: There is no keeper at the moment.
+        """
+        async with self._one_at_a_time:
+            link = await self._living_link()
+        self._guarded += 1
+        number = self._guarded
+        link.guard(number, pid, pidfd)
+        return lambda: link.release(number)
+
     def _begin(self, name: str, packed: bytes, notify: Callable[[Run], None], holder: Holder) -> Run:
         """Give it a run. Nothing waits: a run that was handed over is always followed."""
         self._numbers += 1
@@ -146,20 +167,25 @@ class Keeper:
     async def _hand_to_a_link(self, number: int, conn: socket.socket) -> Link:
         """A keeper that ended is replaced once; one that ends at once again is a fault to report."""
         for _ in range(2):
-            if self._closed:
-                raise KeeperUnavailable("it is being closed")
-            if self._link is None or self._link.gone.is_set():
-                self._link = await Link.launch(self._open_files)
-                self._in_background(partial(self._watch, self._link), "keeper link")
+            link = await self._living_link()
             try:
-                await self._link.hand_over(number, conn)
+                await link.hand_over(number, conn)
             except KeeperGone:
                 with trio.move_on_after(END_BOUND):
-                    await self._link.gone.wait()
+                    await link.gone.wait()
                 self._link = None
             else:
-                return self._link
+                return link
         raise KeeperUnavailable("it ended as soon as it was launched")
+
+    async def _living_link(self) -> Link:
+        """With the lock held."""
+        if self._closed:
+            raise KeeperUnavailable("it is being closed")
+        if self._link is None or self._link.gone.is_set():
+            self._link = await Link.launch(self._open_files)
+            self._in_background(partial(self._watch, self._link), "keeper link")
+        return self._link
 
     def _told(self, notify: Callable[[Run], None]) -> Callable[[Run], None]:
         def tell(run: Run) -> None:

@@ -23,7 +23,7 @@ import time
 from . import kernel, signals, wire
 from .holder_process import hold
 from .waking import NOTED, SURVIVED, Waking, install_handlers
-from .wire import CONTROL, DIED, KILL_HOLDER, START
+from .wire import CONTROL, DIED, GUARD, KILL_HOLDER, RELEASE, START
 
 # Milliseconds between two looks at orphans that are being killed; most are gone by the first.
 ORPHAN_ROUND = 10
@@ -76,6 +76,7 @@ class KeeperProcess:
         self._waking = Waking()
         self._holders: dict[int, int] = {}  # pid to number
         self._dead: list[tuple[int, int]] = []  # number and wait status of holders whose remains are being killed
+        self._guarded: dict[int, tuple[int, int]] = {}  # number to pid and pidfd of children of our peer
         self._outbox: list[bytes] = []  # bounded by the runs there are
         self._poll = select.poll()
         self._events = select.POLLIN
@@ -112,8 +113,12 @@ class KeeperProcess:
                     return False
                 if not record:
                     return False
-                what, number, _ = CONTROL.unpack(record)
-                if what == START:
+                what, number, value = CONTROL.unpack(record)
+                if what == GUARD and ancillary:
+                    self._guarded[number] = value, _descriptor(ancillary)
+                elif what == RELEASE:
+                    self._release(number)
+                elif what == START:
                     self._start(number, ancillary)
                 elif what == KILL_HOLDER:
                     self._kill_holder(number)
@@ -127,7 +132,7 @@ class KeeperProcess:
             # No descriptor was free. The other end reads the end of file, and waits for this.
             self._outbox.append(CONTROL.pack(DIED, number, errno.EMFILE))
             return
-        conn = int.from_bytes(ancillary[0][2][:_DESCRIPTOR_SIZE], sys.byteorder)
+        conn = _descriptor(ancillary)
         keeper = os.getpid()
         try:
             pid = os.fork()
@@ -146,11 +151,28 @@ class KeeperProcess:
             os.set_inheritable(conn, False)
             self._control.close()
             self._waking.close()
+            for number in list(self._guarded):
+                self._release(number)
             status = hold(conn, self._open_files, keeper)
         except BaseException as error:  # to our stderr; the keeper reports the death
             sys.excepthook(type(error), error, error.__traceback__)
         finally:
             os._exit(status)
+
+    def _release(self, number: int) -> None:
+        guarded = self._guarded.pop(number, None)
+        if guarded is not None:
+            os.close(guarded[1])
+
+    def _kill_guarded(self) -> None:
+        """Kill the children of our peer, which is gone: their groups, and all that descends from them."""
+        for pid, pidfd in self._guarded.values():
+            if _has_ended(pidfd):
+                continue  # its number may be another's by now
+            below = kernel.descendants(pid)
+            _kill_group(pid)
+            for process in below:
+                kernel.send_signal(process, signals.SIGKILL)
 
     def _refuse(self, conn: int, number: int, error: OSError) -> None:
         """No holder could be forked: say so in its place."""
@@ -217,6 +239,7 @@ class KeeperProcess:
 
     def _end_everything(self) -> None:
         """Let the holders end their services; then kill what is left, until nothing is."""
+        self._kill_guarded()
         for pid in self._holders:
             os.kill(pid, signals.SIGTERM)
         force_at = time.monotonic() + HOLDERS_GRACE
@@ -235,3 +258,21 @@ class KeeperProcess:
         except ChildProcessError:
             return False
         return True
+
+
+def _descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The one that came with a record."""
+    return int.from_bytes(ancillary[0][2][:_DESCRIPTOR_SIZE], sys.byteorder)
+
+
+def _has_ended(pidfd: int) -> bool:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signals.SIGKILL)
+    except OSError:
+        return  # it ended just now, or became somebody whom we may not kill

@@ -14,7 +14,7 @@ from pathlib import Path
 import trio
 
 from . import kernel
-from .wire import CONTROL, KILL_HOLDER, START
+from .wire import CONTROL, GUARD, KILL_HOLDER, RELEASE, START
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +129,19 @@ class Link:
             _log.error("keeper.silent pid=%d run=%d", self.pid, number)
         except OSError:
             pass  # it has ended, and with it every holder
+
+    def guard(self, number: int, pid: int, pidfd: int) -> None:
+        """Have the child *pid* of ours killed should we die. Never waits: of one that cannot be told that is logged."""
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [pidfd]))]
+        try:
+            self._control.sendmsg([CONTROL.pack(GUARD, number, pid)], ancillary)
+        except OSError as error:
+            _log.debug("keeper.not_guarded pid=%d child=%d error=%s", self.pid, pid, error)
+
+    def release(self, number: int) -> None:
+        """That child has ended. Never waits; should it not be told, the keeper sees for itself that it has ended."""
+        with suppress(OSError):
+            self._control.send(CONTROL.pack(RELEASE, number, 0))
 
     async def wait_for_remains(self, number: int) -> bool:
         """Wait until a holder that died without a word left nothing behind.

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 CONTROL = struct.Struct("!III")
 START = 1  # us to keeper, with one descriptor
 KILL_HOLDER = 2  # us to keeper: the holder does not answer
+GUARD = 4  # us to keeper, with a pidfd: a child of ours that is to end with us, by a number of its own; its pid
+RELEASE = 5  # us to keeper: that child has ended
 DIED = 3  # keeper to us: that holder died, and nothing of what it held is left
 
 _HEAD = struct.Struct("!IBqq")

@@ -10,7 +10,14 @@ from actors.services.probing.tcp import look_tcp
 from actors.settings import ExecOptions, HttpOptions, ProbeOptions, TcpOptions
 
 
-async def look(options: ProbeOptions, *, environment: Mapping[str, str] | None = None, cwd: str | None = None) -> Look:
+async def look(
+    options: ProbeOptions,
+    *,
+    environment: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    user: str | None = None,
+    group: str | None = None,
+) -> Look:
     """One look at a process by `http`, `tcp` or `exec`, within `options.timeout` seconds in all.
 
     Never raises for what it looks at. A look with `ours` set says nothing about the process: it could not be made.
@@ -19,6 +26,8 @@ async def look(options: ProbeOptions, *, environment: Mapping[str, str] | None =
         options: The way to ask, and what answer is good.
         environment: All variables of the command of `exec`; ours unless told.
         cwd: Its working directory; ours unless told.
+        user: As whom it runs; as we do unless told.
+        group: In place of the user's own.
 
     Raises:
         ValueError: The way is another one, which is not asked but waited for.
@@ -32,7 +41,8 @@ async def look(options: ProbeOptions, *, environment: Mapping[str, str] | None =
     if options.tcp is not None:
         return await look_tcp(TcpOptions(address=options.tcp), timeout=timeout)
     if options.exec is not None:
-        return await look_exec(ExecOptions(command=options.exec, cwd=cwd), environment=environment, timeout=timeout)
+        command = ExecOptions(command=options.exec, cwd=cwd)
+        return await look_exec(command, environment=environment, timeout=timeout, user=user, group=group)
     raise ValueError(f"cannot look by {options.ways}; expected http, tcp or exec; wait for the others to be told")
 
 

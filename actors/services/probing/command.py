@@ -17,7 +17,12 @@ SEARCHED = 1024 * 1024
 
 
 async def look_exec(
-    options: ExecOptions, *, environment: Mapping[str, str] | None = None, timeout: float | None = None
+    options: ExecOptions,
+    *,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    user: str | None = None,
+    group: str | None = None,
 ) -> Look:
     """Whether a command ends as it should. Figures: `exit_code`.
 
@@ -28,24 +33,26 @@ async def look_exec(
         options: What to run and how it should end; its `env` is added to *environment*.
         environment: All variables that it gets; ours unless told.
         timeout: Seconds for all of it; that of *options* unless told.
+        user: As whom it runs; as we do unless told.
+        group: In place of the user's own.
     """
-    look = partial(_look, options, environment)
+    base = os.environ if environment is None else environment
+    where = running.Whereabouts({**base, **options.env}, options.cwd, user, group)
+    look = partial(_look, options, where)
     return await bounded(options.timeout if timeout is None else timeout, look)
 
 
-async def _look(options: ExecOptions, environment: Mapping[str, str] | None, progress: Progress) -> str:
+async def _look(options: ExecOptions, where: running.Whereabouts, progress: Progress) -> str:
     if options.command is None:
         raise LookFailed("there is nothing to run; set command", ours=True)
     program = options.command[0]
     progress.doing = f"running {program!r}"
     texts = TextCheck(options.text, options.text_absent, options.regex)
     searches = texts != TextCheck(regex=options.regex)
-    base = os.environ if environment is None else environment
     output = bytearray()
     kept = SEARCHED if searches else 4 * TAIL  # of characters that take up to 4 bytes
-    env = {**base, **options.env}
     try:
-        ended = await running.run(options.command, env=env, cwd=options.cwd, output=output, kept=kept)
+        ended = await running.run(options.command, where=where, output=output, kept=kept)
     finally:
         said = _said(output)
         progress.doing += said  # what it said before it was cut off

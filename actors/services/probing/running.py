@@ -14,6 +14,7 @@ import attrs
 import trio
 from trio.lowlevel import RunVar
 
+from actors.services.probing.guarding import guard
 from actors.services.probing.looks import OURS, LookFailed
 
 log = logging.getLogger("actors.services.probing")
@@ -65,6 +66,19 @@ class _Child:
         self.output = self.given = self.ended = None
 
 
+@attrs.frozen
+class Whereabouts:
+    """Where a command runs, and as whom; None: as we do."""
+
+    env: Mapping[str, str] | None = None
+    """Its whole environment."""
+    cwd: str | None = None
+    user: str | None = None
+    """A name or a number; only root can have it be somebody else."""
+    group: str | None = None
+    """In place of the user's own."""
+
+
 class _Launch:
     """The start of a command in a thread that may be left alone with it."""
 
@@ -73,13 +87,14 @@ class _Launch:
         self._unwanted = False
         self._child: _Child | None = None
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, *, given: bool) -> None:
+    def run(self, argv: Sequence[str], whereabouts: "Whereabouts", *, given: bool) -> None:
         """In the thread.
 
         Raises:
             OSError: It could not be started.
+            LookFailed: There is no such user or group.
         """
-        child = _started(argv, env, cwd, given=given)
+        child = _started(argv, whereabouts, given=given)
         with self._lock:
             self._child = child
             unwanted = self._unwanted
@@ -95,8 +110,9 @@ class _Launch:
             return self._child
 
 
-def _started(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, *, given: bool) -> _Child:
+def _started(argv: Sequence[str], where: Whereabouts, *, given: bool) -> _Child:
     """Start the command. All that can fail for want of descriptors fails here, and leaves nothing."""
+    who = _identity(where)
     with ExitStack() as theirs, ExitStack() as ours:
         output = _pipe_into(ours, theirs)
         if given:
@@ -107,7 +123,16 @@ def _started(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None
             stdin_read, stdin_write = subprocess.DEVNULL, None
         # No PDEATHSIG: it would fire when this thread ends. None of our threads waits for just any child.
         process = subprocess.Popen(  # noqa: S603 - running commands is what this is for
-            argv, env=env, cwd=cwd, stdin=stdin_read, stdout=output[1], stderr=output[1], start_new_session=True
+            argv,
+            env=where.env,
+            cwd=where.cwd,
+            stdin=stdin_read,
+            stdout=output[1],
+            stderr=output[1],
+            start_new_session=True,
+            user=None if who is None else who[0],
+            group=None if who is None else who[1],
+            extra_groups=None if who is None else who[2],
         )
         child = _Child(process)
         try:
@@ -121,6 +146,21 @@ def _started(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None
         return child
 
 
+def _identity(where: Whereabouts) -> tuple[int, int, list[int]] | None:
+    """The numbers of whom it runs as; None: as we are, and may be without being root."""
+    if where.user is None and where.group is None:
+        return None
+    from actors.services.keeper.privileges import UnknownName, identity  # not everywhere are there users
+
+    try:
+        who = identity(where.user, where.group)
+    except UnknownName as error:
+        name = where.group if error.step == "no group" else where.user
+        raise LookFailed(f"it cannot be run: {error.step} {name!r}") from error
+    ours = (os.getuid(), os.getgid())
+    return None if who is None or (os.getuid() != 0 and who[:2] == ours) else who
+
+
 def _pipe_into(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
     read, write = os.pipe()
     ours.callback(os.close, read)
@@ -131,18 +171,18 @@ def _pipe_into(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
 async def run(
     argv: Sequence[str],
     *,
-    env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
+    where: Whereabouts | None = None,
     given: bytes | None = None,
     output: bytearray | None = None,
     kept: int = 4096,
 ) -> Ended:
     """Run a command to its end, or until its caller is cancelled. Nothing of its process group is left behind.
 
+    Neither is anything should we be killed meanwhile, if there is a guardian; see `guarding`.
+
     Args:
         argv: The program, looked for on our PATH, and its arguments.
-        env: Its whole environment; None for ours.
-        cwd: None for ours.
+        where: Where it runs, and as whom; None for as we do.
         given: Its input; None for an empty one.
         output: Where its output is put while it comes, for who will not hear of its end.
         kept: Bytes from the end of its output.
@@ -150,24 +190,30 @@ async def run(
     Raises:
         LookFailed: It could not be started.
     """
-    child = await _start(argv, env, cwd, given=given is not None)
+    child = await _start(argv, where or Whereabouts(), given=given is not None)
+    released = None
     try:
+        released = await guard(child.process.pid, child.ended)
         return await _follow(child, given, bytearray() if output is None else output, kept)
     finally:
-        await _end(child)
+        try:
+            await _end(child)
+        finally:
+            if released is not None:
+                released()
 
 
-async def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, *, given: bool) -> _Child:
+async def _start(argv: Sequence[str], where: Whereabouts, *, given: bool) -> _Child:
     limiter = _launching.get()
     if limiter is None:
         limiter = trio.CapacityLimiter(LAUNCHERS)
         _launching.set(limiter)
     launch = _Launch()
     try:
-        start = partial(launch.run, argv, env, cwd, given=given)
+        start = partial(launch.run, argv, where, given=given)
         await trio.to_thread.run_sync(start, abandon_on_cancel=True, limiter=limiter)
     except OSError as error:
-        raise _not_started(error, argv[0], cwd) from error
+        raise _not_started(error, argv[0], where) from error
     except (RuntimeError, ValueError, subprocess.SubprocessError) as error:  # "can't start new thread", odd arguments
         raise LookFailed(f"cannot start {argv[0]!r}: {error}", ours=isinstance(error, RuntimeError)) from error
     except BaseException:
@@ -180,9 +226,11 @@ async def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | 
     return child
 
 
-def _not_started(error: OSError, program: str, cwd: str | None) -> LookFailed:
-    if cwd is not None and error.filename == cwd:
-        return LookFailed(f"cannot start {program!r} in {cwd!r}: {error.strerror}")
+def _not_started(error: OSError, program: str, where: Whereabouts) -> LookFailed:
+    if where.cwd is not None and error.filename == where.cwd:
+        return LookFailed(f"cannot start {program!r} in {where.cwd!r}: {error.strerror}")
+    if isinstance(error, PermissionError) and where.user is not None and error.filename is None:
+        return LookFailed(f"cannot start {program!r} as {where.user!r}: {error.strerror}; only root may")
     return LookFailed(f"cannot start {program!r}: {error.strerror}", ours=error.errno in OURS)
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import trio
 
+from actors import State, open_system
+from actors.services import Health
 from actors.services.probing import Look, judge_of, look, look_exec
 from actors.settings import AliveOptions, ExecOptions, ReadyOptions
 from tests.actors.metrics.children import until
 from tests.actors.services.probing.servers import PATIENCE, Served, Stream, answer, answering, serving
+from tests.actors.services.yard import Yard
 
 
 async def ran(script: str, **options: object) -> Look:
@@ -68,6 +71,30 @@ async def test_a_command_has_the_environment_and_the_directory_it_was_given(tmp_
     options = ExecOptions(command=("sh", "-c", 'echo "$A $B"; pwd'), env={"B": "2"}, cwd=str(tmp_path))
     found = await look_exec(options, environment={"PATH": os.environ["PATH"], "A": "1", "B": "1"})
     assert found.detail == f"exit code 0: 1 2 {tmp_path}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be somebody else")
+async def test_a_command_runs_as_whom_it_was_told() -> None:
+    options = ExecOptions(command=("sh", "-c", "id -un; id -gn; id -G"))
+    found = await look_exec(options, user="nobody", group="daemon")
+    assert found.detail.startswith("exit code 0: nobody daemon ")
+    found = await look_exec(options, user="nobody-of-this-name")
+    assert (found.ok, found.detail) == (False, "it cannot be run: no user 'nobody-of-this-name'")
+
+
+async def test_a_command_as_whom_we_are_already_needs_no_rights() -> None:
+    options = ExecOptions(command=("id", "-u"))
+    found = await look_exec(options, user=str(os.getuid()), group=str(os.getgid()))
+    assert found.detail == f"exit code 0: {os.getuid()}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be somebody else")
+async def test_the_probe_of_a_service_runs_as_its_user(yard: Yard) -> None:
+    ready = ReadyOptions(exec=("sh", "-c", 'test "$(id -un)" = nobody'), interval=0.05)
+    async with open_system(yard.settings(yard.service("a", user="nobody", ready=ready))) as system:
+        with trio.fail_after(PATIENCE):
+            await system.services.start("a")
+            assert (await system.services.wait_for("a", State.RUNNING)).health is Health.HEALTHY
 
 
 @pytest.mark.parametrize(
