@@ -21,7 +21,7 @@ from actors.logs.logs import LOG_INDEX, Logs, open_logs
 from actors.logs.records import Origin
 from actors.logs.retention import MIGRATIONS as RETENTION_TABLE
 from actors.logs.retention import CleanerActor, Retention
-from actors.metrics import tiers
+from actors.metrics import parts, tiers
 from actors.metrics.actor import MetricsActor, MetricsRecord, new_record, watch_by
 from actors.metrics.charts import Charts
 from actors.metrics.messages import MetricsQuestions, Readings
@@ -85,6 +85,7 @@ MIGRATIONS: tuple[Migrations, ...] = (
     added.MIGRATIONS,
     history_rows.MIGRATIONS,
     tiers.MIGRATIONS,
+    parts.MIGRATIONS,
     ALERT_TABLES,
     schedule_times.MIGRATIONS,
     feeds.MIGRATIONS,

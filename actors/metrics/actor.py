@@ -1,6 +1,7 @@
 """The actor that samples the machine, always, whether anybody looks or not."""
 
 import logging
+import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import attrs
 import trio
 
 from actors.alerts.messages import AlertCleared, AlertRaised, Value
-from actors.metrics import tiers
+from actors.metrics import parts, tiers
 from actors.metrics.figures import RestartTally, values
 from actors.metrics.history import History, HistorySettingRefused
 from actors.metrics.machine import Machine
@@ -48,6 +49,8 @@ class MetricsRecord:
     restarts: RestartTally = attrs.field(factory=RestartTally)
     unsaved: list[Sample] = attrs.field(factory=list[Sample])
     """Samples that are not yet given to the store."""
+    gathered: parts.Gathered = attrs.field(factory=parts.Gathered)
+    """Of the parts, the same."""
     saved_at: float = 0.0
 
 
@@ -162,6 +165,7 @@ class MetricsActor(Actor):
 
     async def on_stop(self) -> None:
         self._save()
+        self._save_parts()
 
     # -- questions
 
@@ -177,8 +181,9 @@ class MetricsActor(Actor):
 
     async def clear(self) -> int:
         self._record.unsaved.clear()
+        self._record.gathered.take()
         if self._store is not None:
-            await self._store.write_in_turn(tiers.clear)
+            await self._store.write_in_turn(_clear)
         return self._record.history.clear()
 
     def stability(self, now: datetime) -> StabilityView:
@@ -212,6 +217,8 @@ class MetricsActor(Actor):
         self._record.unsaved.append(sample)
         if trio.current_time() - self._record.saved_at >= SAVE_SECONDS:
             self._save()
+        if self._record.gathered.add(sample, usage):
+            self._save_parts()
         self._record.restarts.note(self._board.value, trio.current_time())
         self._judge(sample, usage)
         self._bus.publish(SampleTaken(self._record.readings.value))
@@ -231,6 +238,12 @@ class MetricsActor(Actor):
         if self._store is not None and samples:
             keep = self._record.history.capacity
             self._store.write_later(lambda connection: tiers.save(connection, samples, keep=keep))
+
+    def _save_parts(self) -> None:
+        """The same of the parts: a row of each, once a minute."""
+        minutes = self._record.gathered.take()
+        if self._store is not None and minutes:
+            self._store.write_later(lambda connection: parts.save(connection, minutes))
 
     async def _take(self) -> None:
         pids = {view.id: view.pid for view in self._board.value.values() if view.pid is not None}
@@ -302,6 +315,11 @@ class MetricsActor(Actor):
             self.note(event)
         else:
             log.error("metrics.service_events_missed count=%d", event.missed)
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    tiers.clear(connection)
+    parts.clear(connection)
 
 
 def alert_of(change: Change) -> AlertRaised | AlertCleared:

@@ -1,12 +1,14 @@
 """Charts of any time: of the newest from memory, of the rest from the history on the disk."""
 
 import math
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from actors.metrics import tiers
+from actors.metrics import parts, tiers
 from actors.metrics.history import MAX_POINTS, require_step
 from actors.metrics.messages import GetChart, MetricsQuestions
+from actors.metrics.parts import Part, PartPoint
 from actors.metrics.records import Point, require_aware
 from actors.metrics.tiers import HOURS, MINUTES, Tier
 from actors.runtime import Ref
@@ -71,3 +73,34 @@ class Charts:
             return []
         width = width_of(tier, start, end, step)
         return await self._store.read(lambda connection: tiers.chart(connection, tier, start, end, width))
+
+    async def parts(self) -> Sequence[Part]:
+        """Everything that there is a history of beside the machine as a whole: services, mounts, disks, interfaces.
+
+        Raises:
+            StoreError: The history on the disk cannot be read.
+        """
+        return await self._store.read(parts.listed)
+
+    async def draw_part(
+        self, part: Part, start: datetime, end: datetime, step: float | None = None
+    ) -> tuple[int, Sequence[PartPoint]]:
+        """The history of *part* from *start* to *end*: the seconds of a point, a minute or more, and the points.
+
+        Arguments and errors are those of `draw`. The last minute is not in it yet; the newest figures are in the
+        readings.
+        """
+        require_aware("start", start)
+        require_aware("end", end)
+        require_step(step)
+        if end < start:
+            return MINUTES.seconds, ()
+
+        def read(connection: sqlite3.Connection) -> tuple[int, Sequence[PartPoint]]:
+            tier = tier_of(start, self._clock(), step, in_memory=timedelta(0)) or MINUTES
+            if tier is MINUTES and not parts.reaches(connection, part, start):
+                tier = HOURS
+            width = width_of(tier, start, end, step)
+            return width, parts.chart(connection, part, tier, start, end, width)
+
+        return await self._store.read(read)

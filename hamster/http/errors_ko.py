@@ -108,6 +108,7 @@ STORE_UNAVAILABLE = "데이터베이스를 사용할 수 없습니다. 잠시 �
 OUTCOME_UNKNOWN = "저장이 제시간에 끝나지 않아 결과를 알 수 없습니다. 상태를 확인해 주세요"
 NOT_REACHED = "서비스 '{service}'이(가) {seconds:g}초 안에 {goal} 상태가 되지 않았습니다 (현재: {state})"
 BUSY = "서비스 '{service}'이(가) 응답하지 않습니다. 잠시 후 다시 시도해 주세요"
+NO_PART = "{kind} '{name}'의 기록이 없습니다. GET /api/metrics/parts 에서 목록을 확인해 주세요"
 NO_SAMPLE = "아직 측정된 메트릭이 없습니다. 잠시 후 다시 시도해 주세요"
 LOG_NAME = "로그 파일 이름이 올바르지 않습니다: {name}"
 LOG_NOT_FOUND = "로그 파일을 찾을 수 없습니다: {name}"

@@ -9,6 +9,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from actors.metrics.messages import ClearHistory, GetHistory, GetStability, Readings
+from actors.metrics.parts import KINDS, Part, PartKind
 from actors.metrics.records import Point, Sample
 from actors.metrics.top import MAX_ROWS, Sort
 from actors.runtime import Cell
@@ -18,6 +19,8 @@ from hamster.http.app import json_response
 from hamster.http.metrics_models import (
     details_model,
     metrics_model,
+    part_history_model,
+    part_model,
     performance_model,
     process_model,
     stability_model,
@@ -37,6 +40,7 @@ RANGES: Mapping[str, timedelta] = {
     "30d": timedelta(days=30),
     "1y": timedelta(days=365),
 }
+PART_KINDS: Mapping[str, PartKind] = {kind: kind for kind in KINDS}
 SORTS: Mapping[str, Sort] = {"cpu": "cpu", "memory": "memory"}
 DEFAULT_SORT: Sort = "cpu"
 MAX_STEP = 366 * 86_400.0
@@ -69,6 +73,23 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     async def details() -> Response:
         readings = await first_readings(metrics.readings)
         return json_response(details_model(sample_of(readings), stamp))
+
+    async def parts() -> Response:
+        found = await metrics.charts.parts()
+        return json_response({"parts": [part_model(part) for part in found]})
+
+    async def part() -> Response:
+        with reading(request.args) as query:
+            kind: PartKind = query.choice("kind", PART_KINDS, default="service")
+            name = query.text("name")
+            if not name:
+                query.problem("name", errors_ko.FIELD_MISSING)
+            span = read_span(query, zone or datetime.now().astimezone().tzinfo or UTC, datetime.now(UTC))
+        asked = Part(kind, name)
+        width, points = await metrics.charts.draw_part(asked, span.start, span.end, span.step)
+        if not points and asked not in await metrics.charts.parts():
+            raise HttpProblem(404, errors_ko.NO_PART.format(kind=kind, name=name))
+        return json_response(part_history_model(asked, width, points, stamp))
 
     async def processes() -> Response:
         with reading(request.args) as query:
@@ -109,6 +130,8 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     app.add_url_rule(f"{base}/", "metrics.current", current, methods=["GET"])
     app.add_url_rule(f"{base}/performance", "metrics.performance", performance, methods=["GET"])
     app.add_url_rule(f"{base}/details", "metrics.details", details, methods=["GET"])
+    app.add_url_rule(f"{base}/parts", "metrics.parts", parts, methods=["GET"])
+    app.add_url_rule(f"{base}/parts/history", "metrics.part", part, methods=["GET"])
     app.add_url_rule(f"{base}/processes", "metrics.processes", processes, methods=["GET"])
     app.add_url_rule(f"{base}/stability", "metrics.stability", stability, methods=["GET"])
     app.add_url_rule(f"{base}/history", "metrics.history", history, methods=["GET"])

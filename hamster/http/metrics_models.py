@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from actors.metrics.messages import Readings
+from actors.metrics.parts import FIGURES_OF, Part, PartPoint, PartSpan
 from actors.metrics.records import FIGURES, Point, Sample, Traffic
 from actors.metrics.stability import StabilityView
 from actors.metrics.top import ProcessView
@@ -153,6 +154,33 @@ def details_model(sample: Sample, stamp: Stamp) -> dict[str, object]:
         "mounts": {place: attrs.asdict(mount) for place, mount in sample.mounts.items()},
         "temperatures": {sensor: round(value, 1) for sensor, value in sample.temperatures.items()},
     }
+
+
+def part_model(part: Part) -> dict[str, object]:
+    """A part, and what is kept of it."""
+    return {"kind": part.kind, "name": part.name, "figures": FIGURES_OF[part.kind]}
+
+
+def part_history_model(part: Part, width: int, points: Sequence[PartPoint], stamp: Stamp) -> dict[str, object]:
+    """The history of a part: lists of one length; null where a figure is not known."""
+    return {
+        **part_model(part),
+        "step": width,
+        "timestamps": [stamp(point.at) for point in points],
+        "samples": [point.samples for point in points],
+        "after_gap": [point.after_gap for point in points],
+        "series": {
+            figure: _part_series([point.figures.get(figure) for point in points]) for figure in FIGURES_OF[part.kind]
+        },
+    }
+
+
+def _part_series(spans: Sequence[PartSpan | None]) -> SeriesModel:
+    return SeriesModel(
+        avg=[None if span is None else _rounded(span.mean, 2) for span in spans],
+        min=[None if span is None else _rounded(span.low, 2) for span in spans],
+        max=[None if span is None else _rounded(span.high, 2) for span in spans],
+    )
 
 
 def process_model(view: ProcessView) -> dict[str, object]:

@@ -190,6 +190,15 @@ def test_details_name_every_part_of_the_machine(server: Hamster) -> None:
     assert {"disks", "interfaces", "temperatures", "swap_percent"} <= set(found)
 
 
+def test_parts_have_a_history_of_their_own_and_what_has_none_says_so(server: Hamster) -> None:
+    assert isinstance(got(server, "/api/metrics/parts")["parts"], list)
+    unknown = ask(server, "/api/metrics/parts/history?kind=mount&name=/nowhere")
+    assert unknown.status_code == 404
+    assert "/api/metrics/parts" in unknown.json()["detail"]
+    fields = [error["field"] for error in ask(server, "/api/metrics/parts/history?kind=x&step=-1").json()["errors"]]
+    assert sorted(fields) == ["kind", "name", "step"]
+
+
 def test_the_biggest_processes_are_named_with_their_service_and_without_secrets(server: Hamster) -> None:
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
