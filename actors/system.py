@@ -12,6 +12,7 @@ import trio
 from actors.alerts.actor import Alerts, AlertsActor, AlertsRecord
 from actors.alerts.actor import load as load_alerts
 from actors.alerts.actor import new_record as new_alerts
+from actors.alerts.messages import AlertChanged
 from actors.alerts.sentences import Sentences, english
 from actors.alerts.tables import MIGRATIONS as ALERT_TABLES
 from actors.logs.alerting import LogAlertsActor
@@ -47,17 +48,21 @@ from actors.services import added, history_rows, schedule_times
 from actors.services.directory import Services
 from actors.services.history import History, open_history
 from actors.services.keeper import Keeper, open_keeper
+from actors.services.messages import ServiceEvent
 from actors.services.monitors import Surroundings
 from actors.services.monitors.feed import table as feeds
+from actors.services.monitors.feed.messages import NewsPublished, NewsSummed
 from actors.services.monitors.report import table as reports
 from actors.services.monitors.zones import calendar_zone
 from actors.services.probing.guarding import guarded_by
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
-from actors.settings import AlertSettings, LogsSettings, ServiceSettings, SystemSettings
+from actors.settings import AlertSettings, LogsSettings, ServiceSettings, SystemSettings, WebhookSettings
 from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 from actors.webhooks.outbox import Outbox, open_outbox
+from actors.webhooks.router import Routing, open_router
+from actors.webhooks.webhooks import Webhooks
 
 log = logging.getLogger("actors.system")
 
@@ -67,6 +72,8 @@ DEFAULT_TRACE = 10_000
 ROOT_INTENSITY = RestartIntensity(restarts=20, period=60.0)
 """Never reached: of the domains only that of the services is started again, and `SERVICES_BACKOFF` allows fewer."""
 
+EVENTS = 10_000
+"""That may wait to be told to receivers."""
 ADDED_SECONDS = 2.0
 """How long the start waits for the services that were added over the API."""
 
@@ -125,6 +132,7 @@ class System:
         history: History,
         logs: Logs,
         retention: Retention,
+        webhooks: Webhooks,
         watched: MetricsRecord,
     ) -> None:
         self.settings = settings
@@ -136,17 +144,19 @@ class System:
         self.history = history
         self.logs = logs
         self.retention = retention
+        self.webhooks = webhooks
         self._watched = watched
         self._root = root
         self._keeper = keeper
         self._stopping = False
 
-    def configure(self, alerts: AlertSettings, logs: LogsSettings) -> None:
+    def configure(self, alerts: AlertSettings, logs: LogsSettings, webhooks: WebhookSettings) -> None:
         """Go by these settings from now on, without a restart of anything."""
         self.alerts.configure(alerts)
         watch_by(self._watched, rules_of(alerts.rules))
         self.logs.configure(outside_logs(logs), logs.alerts)
         self.retention.configure(logs.retention)
+        self.webhooks.configure(webhooks)
 
     def tree(self) -> TreeNode:
         """Every supervisor and actor with its state and statistics, as of now."""
@@ -251,7 +261,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             added_services = added.fitting(settings.services, await _read_added(store))
             services = Services((*settings.services, *added_services), bus, store, {"webhooks": sending})
             history = History(store, bus, services.board)
-            await _open_webhooks(root, store, bus, sending, random)
+            sent = await _open_webhooks(root, settings, store, bus, sending, random, sentences)
             await _open_history(root, history)
             logs, logs_domain = await _open_logs(root, settings, services)
             kept = await load_alerts(store)
@@ -263,17 +273,31 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
             await _open_services(root, settings, services, history, keeper, random, timetable, surroundings)
             life.made = System(
-                settings, bus, root, keeper, store, services, metrics, alerts, history, logs, retention, watched
+                settings, bus, root, keeper, store, services, metrics, alerts, history, logs, retention, sent, watched
             )
             life.open.set()
             await life.leave.wait()
             history.end()  # the services are stopped; nothing more happens to them
 
 
-async def _open_webhooks(root: Supervisor, store: Store, bus: Bus, sending: Cell[bool], random: Random) -> None:
+async def _open_webhooks(
+    root: Supervisor,
+    settings: SystemSettings,
+    store: Store,
+    bus: Bus,
+    sending: Cell[bool],
+    random: Random,
+    sentences: Sentences,
+) -> Webhooks:
     # The first to start and the last to stop: what the others have to say goes out. Never down for good, either.
     spec = SupervisorSpec("webhooks", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
-    await open_outbox(Outbox(store, bus, sending, random, await root.start_supervisor(spec)))
+    outbox = Outbox(store, bus, sending, random, await root.start_supervisor(spec))
+    told = bus.subscribe(ServiceEvent, AlertChanged, NewsPublished, NewsSummed, capacity=EVENTS)
+    routing = Routing(store, bus, told, sentences, settings.tzinfo)
+    sent = Webhooks(outbox, routing, settings.webhooks)
+    await open_outbox(outbox)
+    await open_router(routing, outbox.supervisor)
+    return sent
 
 
 async def _open_history(root: Supervisor, history: History) -> None:

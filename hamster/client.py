@@ -309,9 +309,11 @@ class HamsterClient:
         """
         return await self._request("GET", path, kind)
 
-    async def post(self, path: str, kind: type[T], *, wait: float = RELOAD_SECONDS) -> T:
-        """What `POST` of *path*, without a body, answers within *wait* seconds and some. Raises as `get`."""
-        return await self._request("POST", path, kind, wait=wait)
+    async def post(
+        self, path: str, kind: type[T], *, body: Mapping[str, object] | None = None, wait: float = RELOAD_SECONDS
+    ) -> T:
+        """What `POST` of *path*, with *body* in JSON, answers within *wait* seconds and some. Raises as `get`."""
+        return await self._request("POST", path, kind, body=body, wait=wait)
 
     @property
     def http(self) -> httpx.AsyncClient:

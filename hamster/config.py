@@ -8,7 +8,14 @@ import platformdirs
 
 from actors import setting_rules as rules
 from actors.setting_rules import RULE
-from actors.settings import AlertSettings, LogsSettings, MetricsSettings, ServiceSettings, SystemSettings
+from actors.settings import (
+    AlertSettings,
+    LogsSettings,
+    MetricsSettings,
+    ServiceSettings,
+    SystemSettings,
+    WebhookSettings,
+)
 from hamster.config_alerts import read_alerts
 from hamster.config_file import ConfigError, ConfigFile, Problem
 from hamster.config_services import read_services
@@ -18,7 +25,7 @@ from hamster.server_settings import ServerSettings
 __all__ = ["ConfigError", "HamsterConfig", "Problem", "TimeSettings", "default_source", "load_config"]
 
 FILE_NAME = "hamster.toml"
-SECTIONS = ("server", "metrics", "alerts", "logs", "time", "services")
+SECTIONS = ("server", "metrics", "alerts", "logs", "webhooks", "time", "services")
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +51,7 @@ class HamsterConfig:
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
     logs: LogsSettings = attrs.field(factory=LogsSettings)
+    webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
     time: TimeSettings = attrs.field(factory=TimeSettings)
     services: tuple[ServiceSettings, ...] = attrs.field(factory=contract_services)
     source: Path | None = None
@@ -59,6 +67,7 @@ class HamsterConfig:
             metrics=self.metrics,
             alerts=self.alerts,
             logs=self.logs,
+            webhooks=self.webhooks,
         )
 
 
@@ -86,6 +95,7 @@ def load_config(path: Path | None) -> HamsterConfig:
     metrics = file.section(MetricsSettings, "metrics")
     alerts = read_alerts(file)
     logs = file.section(LogsSettings, "logs")
+    webhooks = file.section(WebhookSettings, "webhooks")
     time = file.section(TimeSettings, "time")
     services = read_services(file)
     file.refuse_if_wrong()
@@ -95,6 +105,7 @@ def load_config(path: Path | None) -> HamsterConfig:
         metrics=metrics or MetricsSettings(),
         alerts=alerts or AlertSettings(),
         logs=logs or LogsSettings(),
+        webhooks=webhooks or WebhookSettings(),
         time=time or TimeSettings(),
         services=services,
         source=path,

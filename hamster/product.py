@@ -29,6 +29,10 @@ from hamster.http import (
     service_input,
     service_reloads,
     services,
+    webhook_enhanced,
+    webhook_receivers,
+    webhook_templates,
+    webhooks,
     ws,
 )
 from hamster.http.alert_texts import korean
@@ -125,6 +129,10 @@ async def _open_hamster(
                 partial(log_retention.register, system=running),
                 partial(log_streams.register, system=running, stamp=stamp),
                 partial(alerts.register, system=running, stamp=stamp, zone=zone),
+                partial(webhooks.register, system=running, stamp=stamp, zone=zone),
+                partial(webhook_templates.register, system=running, stamp=stamp),
+                partial(webhook_enhanced.register, system=running, stamp=stamp, zone=zone),
+                partial(webhook_receivers.register, system=running, stamp=stamp, zone=zone),
                 partial(scraping.register, system=running, hub=hub),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub),

@@ -43,6 +43,7 @@ from actors.settings.service import (
 )
 from actors.settings.service_tables import COMMON, ENABLED, read_service, service_table
 from actors.settings.system import DATABASE, SystemSettings, service_problems
+from actors.settings.webhooks import WebhookSettings
 
 __all__ = [
     "COMMON",
@@ -99,6 +100,7 @@ __all__ = [
     "SourceOptions",
     "SystemSettings",
     "TcpOptions",
+    "WebhookSettings",
     "dependency_problems",
     "expanded",
     "instance_count",

@@ -15,6 +15,7 @@ from actors.settings.kinds import LOGS
 from actors.settings.logs import LogsSettings
 from actors.settings.metrics import MetricsSettings
 from actors.settings.service import ServiceSettings, dependency_problems
+from actors.settings.webhooks import WebhookSettings
 
 DATABASE = "hamster.db"  # in the data directory; everything that must outlive us but the logs
 
@@ -43,6 +44,7 @@ class SystemSettings:
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
     logs: LogsSettings = attrs.field(factory=LogsSettings)
+    webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
 
     @property
     def logs_dir(self) -> Path:

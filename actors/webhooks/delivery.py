@@ -2,35 +2,44 @@
 
 import ssl
 import time
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import httpcore
 import httpx
 import msgspec
 import trio
 
 from actors.masking import MASK, mask_addresses
+from actors.webhooks.connecting import Blocked, GuardedBackend
 from actors.webhooks.payloads import payload
-from actors.webhooks.rows import Waiting
-from actors.webhooks.rules import Attempt, answered, retry_after
+from actors.webhooks.rows import TOO_MANY_REQUESTS, Waiting
+from actors.webhooks.rules import Attempt, answered, is_everywhere, rest_after, retry_after
+from actors.webhooks.signing import signature
 
 LARGEST_ANSWER = 16 * 1024
 """Bytes of an answer that are read, as they come: nothing is unpacked, and no receiver has more to say."""
 EXCERPT = 200
 """Characters of an answer that an error shows."""
 CLOSING_SECONDS = 1.0
+KEPT_CONNECTIONS = 256
+"""Connections that are kept for the next notice."""
+KEPT_SECONDS = 10.0
+"""For so long."""
 
 
 class Delivery:
-    """The way to receivers. Made once; every attempt has a connection of its own.
+    """The way to receivers. Connections are kept for a moment, since notices for one receiver come in crowds.
 
-    A connection that was kept may be closed by the other side just as it is used again, which cannot be told from a
-    request that was lost halfway. So there is nothing to close, either.
+    A kept connection may be closed by the other side just as it is used again: then the notice is sent again at once,
+    over a new one.
     """
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
-        # The transport alone, not a client: that follows the environment's proxies, keeps cookies, and logs addresses.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._transport = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits, retries=0)
+    def __init__(self, tls: ssl.SSLContext, *, private: bool = False) -> None:
+        """Trust whom *tls* trusts. *private*: also to addresses that are not public."""
+        self.private = private
+        # The library beneath a client: that follows the environment's proxies, keeps cookies, and logs addresses.
+        self._pools = {allowed: _pool(tls, private=allowed) for allowed in (False, True)}
 
     async def attempt(self, notice: Waiting, deadline: float) -> Attempt:
         """Send *notice* once, within *deadline* seconds in all; never raises for what the receiver or the way does."""
@@ -39,35 +48,85 @@ class Delivery:
         error: tuple[str, bool] | None = None
         with trio.move_on_after(deadline):
             try:
-                await self._exchange(_request(notice), answer)
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as failed:
+                await self._send(notice, answer)
+            except (
+                httpx.InvalidURL,
+                httpcore.UnsupportedProtocol,
+                httpcore.LocalProtocolError,
+                UnicodeError,
+            ) as failed:
                 error = f"the address cannot be used: {_said(failed)}", False
-            except httpx.TransportError as failed:
+            except Blocked as failed:
+                error = str(failed), False
+            except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, ssl.SSLError) as failed:
                 error = _failure(failed)
         took = trio.current_time() - begun
         # Once the status is there the receiver has decided, however its answer goes on or breaks off.
         if answer.status is not None:
-            now = time.time()
-            wait = retry_after(answer.retry_after, bytes(answer.body), now)
-            return answered(answer.status, _excerpt(notice.url, answer.body), took, wait)
+            body = bytes(answer.body)
+            return answered(
+                answer.status,
+                _excerpt(notice.url, answer.body),
+                took,
+                retry_after(answer.headers.get("retry-after"), body, time.time()),
+                rest_after=rest_after(answer.headers),
+                everywhere=answer.status == TOO_MANY_REQUESTS and is_everywhere(answer.headers, body),
+            )
         if error is None:
             error = f"no answer within {deadline:g} s; it may have arrived", True
         return Attempt(took, error=_without_secret(notice.url, error[0]), again=error[1])
 
-    async def _exchange(self, request: httpx.Request, answer: "_Answer") -> None:
-        response = await self._transport.handle_async_request(request)
-        try:
-            answer.status = response.status_code
-            answer.retry_after = response.headers.get("retry-after")
-            # Cancelled rather than left with `break`: the generators within httpx end in order only from within.
-            with trio.CancelScope() as reading:
-                async for chunk in response.aiter_raw():
-                    answer.body += chunk[: LARGEST_ANSWER - len(answer.body)]
-                    if len(answer.body) >= LARGEST_ANSWER:
-                        reading.cancel()
-        finally:
-            with trio.move_on_after(CLOSING_SECONDS, shield=True):
-                await response.aclose()
+    async def _send(self, notice: Waiting, answer: "_Answer") -> None:
+        pool = self._pools[self.private or notice.private]
+        request = _request(notice)
+        for _ in range(2):
+            try:
+                await _exchange(pool, request, answer)
+            except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+                if answer.fresh or answer.status is not None:
+                    raise
+            else:
+                return
+        raise httpcore.RemoteProtocolError("every kept connection was closed")
+
+
+def _pool(tls: ssl.SSLContext, *, private: bool) -> httpcore.AsyncConnectionPool:
+    return httpcore.AsyncConnectionPool(
+        ssl_context=tls,
+        max_connections=None,
+        max_keepalive_connections=KEPT_CONNECTIONS,
+        keepalive_expiry=KEPT_SECONDS,
+        network_backend=GuardedBackend(private=private),
+    )
+
+
+async def _exchange(pool: httpcore.AsyncConnectionPool, request: httpx.Request, answer: "_Answer") -> None:
+    url, answer.fresh = request.url, False
+
+    async def trace(event: str, _: Mapping[str, object]) -> None:
+        answer.fresh = answer.fresh or event == "connection.connect_tcp.started"
+
+    response = await pool.handle_async_request(
+        httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.content,
+            extensions={"trace": trace},
+        )
+    )
+    try:
+        answer.status = response.status
+        answer.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        # Cancelled rather than left with `break`: the generators within end in order only from within.
+        with trio.CancelScope() as reading:
+            async for chunk in response.aiter_stream():
+                answer.body += chunk[: LARGEST_ANSWER - len(answer.body)]
+                if len(answer.body) >= LARGEST_ANSWER:
+                    reading.cancel()
+    finally:
+        with trio.move_on_after(CLOSING_SECONDS, shield=True):
+            await response.aclose()
 
 
 def trusted() -> ssl.SSLContext:
@@ -82,8 +141,11 @@ class _Answer:
 
     def __init__(self) -> None:
         self.status: int | None = None
-        self.retry_after: str | None = None
+        self.headers: Mapping[str, str] = {}
+        """By lower-case names."""
         self.body = bytearray()
+        self.fresh = False
+        """Whether it came over a connection of its own."""
 
 
 def _request(notice: Waiting) -> httpx.Request:
@@ -93,24 +155,27 @@ def _request(notice: Waiting) -> httpx.Request:
         parts = urlsplit(url)
         query = "&".join(filter(None, (parts.query, urlencode({"wait": "true"}))))
         url = urlunsplit(parts._replace(query=query, fragment=""))
+    body, now = msgspec.json.encode(payload(notice)), int(time.time())
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "Accept-Encoding": "identity",
         "User-Agent": "WatchHamster",
         "webhook-id": notice.uid,
-        "webhook-timestamp": str(int(time.time())),
+        "webhook-timestamp": str(now),
     }
-    return httpx.Request("POST", url, headers=headers, content=msgspec.json.encode(payload(notice)))
+    if notice.secrets:
+        headers["webhook-signature"] = signature(notice.secrets, notice.uid, now, body)
+    return httpx.Request("POST", url, headers=headers, content=body)
 
 
-def _failure(error: httpx.TransportError) -> tuple[str, bool]:
+def _failure(error: Exception) -> tuple[str, bool]:
     """What went wrong on the way, and whether trying again may help."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
             return f"TLS failed: {_said(cause)}; it is not sent to whom it is not meant for", False
         cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout):
         return f"cannot connect: {_said(error)}", True
     return f"the connection broke: {_said(error)}; it may have arrived", True
 

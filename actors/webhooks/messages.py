@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
+from actors.masking import mask_addresses
+from actors.webhooks.cards import Card
+from actors.webhooks.markup import escaped
 from actors.webhooks.tables import MIGRATIONS
 from actors.webhooks.templates import InvalidTemplate, MissingVariable, NoticeError, render
 
@@ -20,8 +23,10 @@ log = logging.getLogger("actors.webhooks")
 WebhookType: TypeAlias = Literal["discord", "slack", "dooray", "generic"]
 TYPES: tuple[WebhookType, ...] = get_args(WebhookType)
 
-WAITING = 10_000
-"""Notices that may wait; with more the oldest is given up, said and kept as failed."""
+WAITING = 200_000
+"""Notices that may wait; with more the oldest are given up, said and kept as failed."""
+ROOM = 100
+"""Of so many that are put in, one looks whether there is room: to count what waits takes some milliseconds."""
 
 
 class UnknownTemplate(NoticeError):
@@ -40,11 +45,19 @@ class InvalidNotice(NoticeError):
         self.field = field
 
 
+class ReceiverDisabled(NoticeError):
+    """Nothing is sent to this address any more."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"{mask_addresses(url)} is disabled: {why}; enable it once that is mended")
+        self.why = why
+
+
 @attrs.frozen
 class Notice:
     """A message to be sent once.
 
-    With `template_id` the template with `variables` is what is sent, else `message`.
+    With `template_id` the template with `variables` is what is sent, else `message`, or the `card`.
     """
 
     key: str
@@ -55,6 +68,16 @@ class Notice:
     message: str | None = None
     template_id: str | None = None
     variables: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    card: Card | None = None
+    message_type: str | None = None
+    """Of a card: what it is about."""
+    priority: str | None = None
+    event_type: str | None = None
+    """What happened, if it is sent because of that."""
+    receiver_id: str | None = None
+    """Of the receiver whose address it is, which may have a secret to sign with."""
+    private: bool = False
+    """Whether the address may be one that is not public."""
 
 
 @attrs.frozen
@@ -63,6 +86,28 @@ class NoticesAdded:
 
     It only saves the wait for the next look, so that one too many or too few does no harm.
     """
+
+
+@attrs.frozen
+class NoticeQueued:
+    """A notice is in the outbox."""
+
+    id: str
+    key: str
+    address: str
+    """Masked."""
+    webhook_type: WebhookType
+
+
+@attrs.frozen
+class AddressDisabled:
+    """Nothing is sent to an address any more: it is gone, or has failed for days."""
+
+    address: str
+    """Masked."""
+    why: str
+    """English, without secrets."""
+    receiver_id: str | None
 
 
 @attrs.frozen
@@ -108,6 +153,7 @@ def put_notice(connection: sqlite3.Connection, notice: Notice) -> int | None:
         MissingVariable: Its template needs a variable that it does not give.
         InvalidTemplate: Its template was edited into something that cannot be rendered.
         InvalidNotice: Its address is none, or it says nothing.
+        ReceiverDisabled: Nothing is sent to its address any more.
 
     All are `NoticeError`, raised before anything is written: who has more to commit may catch it and go on.
     """
@@ -116,10 +162,12 @@ def put_notice(connection: sqlite3.Connection, notice: Notice) -> int | None:
     receiver = receiver_of(notice.url)
     if notice.webhook_type not in TYPES:
         raise InvalidNotice("webhook_type", f"is {notice.webhook_type!r}; expected one of {', '.join(TYPES)}")
+    disabled = "SELECT disabled_why FROM webhook_addresses WHERE receiver = ? AND disabled_at IS NOT NULL"
+    if (row := connection.execute(disabled, (receiver,)).fetchone()) is not None:
+        raise ReceiverDisabled(notice.url, row[0])
     text = _text(connection, notice)
     if not text.strip():
         raise InvalidNotice("message", "is empty; say something")
-    _make_room(connection)
     now = time.time()
     values = {
         "key": notice.key,
@@ -134,10 +182,19 @@ def put_notice(connection: sqlite3.Connection, notice: Notice) -> int | None:
         "status": "pending",
         "next_attempt_at": now,
         "sent_at": now,
+        "card": None if notice.card is None else msgspec.json.encode(notice.card).decode(),
+        "message_type": notice.message_type,
+        "priority": notice.priority,
+        "event_type": notice.event_type,
+        "receiver_id": notice.receiver_id,
+        "private": int(notice.private),
     }
     columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
     cursor = connection.execute(f"INSERT INTO webhooks ({columns}) VALUES ({places})", values)  # noqa: S608 - ours
-    return cursor.lastrowid
+    number = cursor.lastrowid
+    if number is not None and number % ROOM == 0:
+        _make_room(connection)
+    return number
 
 
 def receiver_of(url: str) -> str:
@@ -174,36 +231,42 @@ def type_of(url: str) -> WebhookType:
 
 def _text(connection: sqlite3.Connection, notice: Notice) -> str:
     if notice.template_id is None:
-        return notice.message or ""
+        return notice.message or ("" if notice.card is None else notice.card.text)
     row = connection.execute("SELECT template FROM webhook_templates WHERE id = ?", (notice.template_id,)).fetchone()
     if row is None:
         raise UnknownTemplate(notice.template_id)
-    return render(cast("str", row[0]), notice.variables, notice.template_id)
+    variables = notice.variables
+    if notice.webhook_type == "discord":  # what has come from outside is no markup of ours
+        variables = {name: escaped(value) for name, value in variables.items()}
+    return render(cast("str", row[0]), variables, notice.template_id)
 
 
 def _make_room(connection: sqlite3.Connection) -> None:
     waiting: int = connection.execute("SELECT count(*) FROM webhooks WHERE status = 'pending'").fetchone()[0]
-    if waiting < WAITING:
+    if waiting <= WAITING:
         return
     error = f"given up: more than {WAITING} notices waited to be sent"
     oldest = "SELECT number FROM webhooks WHERE status = 'pending' ORDER BY number LIMIT ?"
     connection.execute(
         f"UPDATE webhooks SET status = 'failed', next_attempt_at = NULL, error_message = ? WHERE number IN ({oldest})",  # noqa: S608 - ours
-        (error, waiting - WAITING + 1),
+        (error, waiting - WAITING),
     )
     log.warning("webhooks.outbox_full waiting=%d next=give_up_oldest", waiting)
 
 
 __all__ = [
     "MIGRATIONS",
+    "AddressDisabled",
     "InvalidNotice",
     "InvalidTemplate",
     "MissingVariable",
     "Notice",
     "NoticeError",
     "NoticeFailed",
+    "NoticeQueued",
     "NoticeSent",
     "NoticesAdded",
+    "ReceiverDisabled",
     "UnknownTemplate",
     "WebhookType",
     "put_notice",

@@ -5,11 +5,12 @@ import logging
 import re
 import time
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 import trio
 
+from actors.masking import mask_addresses
 from actors.runtime import (
     Actor,
     ActorState,
@@ -25,7 +26,7 @@ from actors.runtime import (
 )
 from actors.store import Store, StoreError
 from actors.webhooks import rows
-from actors.webhooks.messages import NoticesAdded
+from actors.webhooks.messages import NoticeQueued, NoticesAdded, WebhookType
 from actors.webhooks.rules import RetryPolicy
 from actors.webhooks.sender import Desk, LookForWork, Office, Sender
 
@@ -37,6 +38,8 @@ log = logging.getLogger("actors.webhooks")
 LOOK_SECONDS = 15.0
 """Between two looks at what waits, should nobody have told us."""
 TIDY_SECONDS = 3600.0
+TOLD_AT_ONCE = 100
+"""Notices of which it is told that they came, at each look."""
 SENDERS = 256
 """Receivers that are sent to at the same time; those of the oldest notices come first."""
 SENDER_GRACE = 2.0
@@ -56,6 +59,10 @@ class Outbox:
     policy: RetryPolicy = attrs.field(factory=RetryPolicy)
     senders: dict[str, tuple[Desk, Ref[Sender]]] = attrs.field(factory=dict[str, tuple[Desk, Ref[Sender]]])
     """By receiver."""
+    private: bool = False
+    """Whether notices may go to addresses that are not public."""
+    told_until: int | None = None
+    """The number of the last notice that was told of as queued."""
     office: Office | None = None
     """Made with the first sender: most of what it takes is of no use to who sends nothing."""
 
@@ -79,6 +86,7 @@ class OutboxActor(Actor):
         """Wake the senders of all receivers that something waits for."""
         box = self._outbox
         self._told = False
+        await self._tell_queued()
         if not box.sending.value:
             return
         try:
@@ -89,6 +97,21 @@ class OutboxActor(Actor):
             return
         for receiver in waiting[:SENDERS]:
             await self._wake(receiver)
+
+    async def _tell_queued(self) -> None:
+        """Tell of what came since the last look; of a crowd only the newest."""
+        box = self._outbox
+        try:
+            if box.told_until is None:
+                box.told_until = await box.store.write(rows.last_number)
+                return
+            added = await box.store.write(rows.added_since(box.told_until, TOLD_AT_ONCE))
+        except StoreError:
+            return  # the look that follows says so
+        for number, key, url, webhook_type in added:
+            box.told_until = number
+            kind = cast("WebhookType", webhook_type)
+            box.bus.publish(NoticeQueued(f"webhook_{number}", key, mask_addresses(url), kind))
 
     async def tidy(self) -> None:
         """Forget what was sent or given up long ago."""
@@ -109,7 +132,7 @@ class OutboxActor(Actor):
     async def _hire(self, receiver: str) -> None:
         box = self._outbox
         if box.office is None:
-            delivery = await trio.to_thread.run_sync(_delivery)
+            delivery = await trio.to_thread.run_sync(_delivery, box.private)
             box.office = Office(box.store, box.bus, box.sending, delivery, box.policy, box.random)
         desk, office = Desk(receiver), box.office
         spec = ChildSpec(
@@ -164,11 +187,11 @@ class _Tidy(Message[OutboxActor, None]):
         await to.tidy()
 
 
-def _delivery() -> "Delivery":
+def _delivery(private: bool) -> "Delivery":
     """The way to receivers. Blocking: it reads the trusted certificates, and what speaks HTTP takes 10 MB."""
     from actors.webhooks.delivery import Delivery, trusted
 
-    return Delivery(trusted())
+    return Delivery(trusted(), private=private)
 
 
 def sender_name(receiver: str) -> str:

@@ -16,6 +16,9 @@ DAY = 86_400.0
 REST = Backoff(initial=1.0, maximum=60.0, at_once=0)
 """How long a receiver that cannot be reached is left alone: short, for the next of its notices may be an alert."""
 
+GONE = frozenset({404, 410})
+"""An address that answers so is not used again until somebody says so."""
+
 AGAIN = frozenset({408, 429})
 """Beside 5xx: what the same request may be answered otherwise next time."""
 
@@ -28,6 +31,7 @@ class RetryPolicy:
         attempts: All of them, the first included.
         within: Of the first attempt: none is made later.
         backoff: Between two; half of each delay is certain, half random.
+        disable_after: An address that took nothing for so long is not used any more.
         deadline: For one attempt, from the look-up of the name to the end of the answer.
     """
 
@@ -35,6 +39,7 @@ class RetryPolicy:
     within: float = DAY
     backoff: Backoff = attrs.field(factory=lambda: Backoff(initial=4.0, maximum=4 * 3600.0, factor=4.0, at_once=0))
     deadline: float = 15.0
+    disable_after: float = 5 * DAY
 
 
 @attrs.frozen
@@ -51,6 +56,17 @@ class Attempt:
     """Whether another attempt may go better."""
     retry_after: float | None = None
     """Seconds that the receiver asked to wait."""
+    rest_after: float | None = None
+    """Seconds until it takes another, as its rate limit says; None: at once."""
+    everywhere: bool = False
+    """It asked that of all of its host."""
+    excerpt: str = ""
+    """The beginning of its answer, without secrets."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is no such receiver any more, and will be none."""
+        return self.status in GONE
 
     @property
     def sent(self) -> bool:
@@ -58,16 +74,50 @@ class Attempt:
         return self.error is None
 
 
-def answered(status: int, excerpt: str, took: float, retry_after: float | None) -> Attempt:
+def answered(
+    status: int,
+    excerpt: str,
+    took: float,
+    retry_after: float | None,
+    *,
+    rest_after: float | None = None,
+    everywhere: bool = False,
+) -> Attempt:
     """What an answer with *status* means. *excerpt* is of its body, for the error."""
     if 200 <= status < 300:
-        return Attempt(took, status)
+        return Attempt(took, status, rest_after=rest_after, excerpt=excerpt)
     again = status in AGAIN or status >= 500
     if 300 <= status < 400:
         error = f"answered {status}, a redirect, which is not followed; correct the address"
     else:
         error = f"answered {status}" + (f": {excerpt}" if excerpt else "")
-    return Attempt(took, status, error, again, retry_after if again else None)
+    wait = retry_after if again else None
+    return Attempt(took, status, error, again, wait, rest_after, everywhere=everywhere, excerpt=excerpt)
+
+
+def rest_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until a receiver takes another, if an answer with these *headers* was the last that it takes now.
+
+    By `X-RateLimit-Remaining` and `X-RateLimit-Reset-After`, as Discord sends them. *headers* have lower-case names.
+    """
+    if headers.get("x-ratelimit-remaining") != "0":
+        return None
+    try:
+        found = float(headers.get("x-ratelimit-reset-after", ""))
+    except ValueError:
+        return None
+    return min(max(found, 0.0), 2 * DAY) if math.isfinite(found) else None
+
+
+def is_everywhere(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a 429 is meant for all addresses of the host: Discord's `X-RateLimit-Global`, or `global` in its JSON."""
+    if headers.get("x-ratelimit-global", "").lower() == "true":
+        return True
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(value, dict) and cast("Mapping[str, object]", value).get("global") is True
 
 
 def retry_after(header: str | None, body: bytes, now: float) -> float | None:
@@ -129,8 +179,6 @@ def rest(attempt: Attempt, failures: int, random: Random) -> float:
 
     One that answers decides for itself: only what it asks for. It may refuse one notice and take the next.
     """
-    if attempt.sent:
-        return 0.0
     if attempt.status is not None:
-        return attempt.retry_after or 0.0
+        return max(attempt.retry_after or 0.0, attempt.rest_after or 0.0)
     return REST.delay(failures - 1, random) if attempt.again else 0.0

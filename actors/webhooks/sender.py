@@ -14,7 +14,8 @@ from actors.masking import mask_addresses
 from actors.runtime import Actor, Bus, Cell, Message, Timer
 from actors.store import Store, StoreError
 from actors.webhooks import rows
-from actors.webhooks.messages import NoticeFailed, NoticeSent
+from actors.webhooks.disabling import disabled
+from actors.webhooks.messages import AddressDisabled, NoticeFailed, NoticeSent
 from actors.webhooks.rules import Attempt, RetryPolicy, next_attempt, rest
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Office:
     delivery: "Delivery"
     policy: RetryPolicy
     random: Random
+    rests_until: dict[str, float] = attrs.field(factory=dict[str, float])
+    """By host, on Trio's clock: where one address was told to leave all of them alone."""
 
 
 @attrs.define(eq=False)
@@ -58,6 +61,11 @@ class Desk:
     """On Trio's clock; None: not yet looked up."""
     failures: int = 0
     """In a row."""
+
+
+def host_of(receiver: str) -> str:
+    """The host of a receiver."""
+    return receiver.partition(":")[0]
 
 
 class Sender(Actor):
@@ -116,7 +124,8 @@ class Sender(Actor):
         if desk.rests_until is None:
             asked = await self._office.store.read(lambda c: rows.resting_until(c, desk.receiver))
             desk.rests_until = now if asked is None else now + asked - time.time()
-        return desk.rests_until - now
+        everywhere = self._office.rests_until.get(host_of(desk.receiver), now)
+        return max(desk.rests_until, everywhere) - now
 
     async def _send(self, notice: rows.Waiting) -> None:
         office, desk = self._office, self._desk
@@ -134,19 +143,33 @@ class Sender(Actor):
             error = f"{attempt.error}; given up after {notice.attempts} attempts"
             attempt = attrs.evolve(attempt, error=error)
         desk.failures = 0 if attempt.sent else desk.failures + 1
-        desk.rests_until = trio.current_time() + rest(attempt, desk.failures, office.random)
+        seconds = rest(attempt, desk.failures, office.random)
+        desk.rests_until = trio.current_time() + seconds
+        if attempt.everywhere:
+            office.rests_until[host_of(desk.receiver)] = desk.rests_until
+        asked = now + seconds if seconds > 0 and attempt.status is not None else None
+        outcome = rows.Outcome(notice, attempt, now, again_at, asked)
         # It happened, whatever happens to us: noted also while everything stops.
         with trio.move_on_after(SETTLE_SECONDS, shield=True):
-            await self._settle(rows.settle(notice.number, attempt, now, again_at))
+            why = await self._settle(rows.settle(outcome, office.policy))
+            if why is not None:
+                self._tell_disabled(notice, why)
         self._tell(notice, attempt, again_at)
 
-    async def _settle(self, transaction: Callable[..., None]) -> None:
+    async def _settle(self, transaction: Callable[..., str | None]) -> str | None:
         try:
-            await self._office.store.write(transaction)
+            return await self._office.store.write(transaction)
         except StoreError as error:
             # Not sent a second time meanwhile: an attempt is made only after it could be noted.
             log.warning("webhooks.outcome_not_noted error=%s next=later", error)
             self._office.store.write_later(transaction)
+            return None
+
+    def _tell_disabled(self, notice: rows.Waiting, why: str) -> None:
+        address = mask_addresses(notice.url)
+        log.warning("webhooks.address_disabled to=%s why=%r next=send_nothing", address, why)
+        self._office.bus.publish(AddressDisabled(address, why, notice.receiver_id))
+        self._office.bus.publish(disabled(self._desk.receiver, notice.url, why))
 
     def _tell(self, notice: rows.Waiting, attempt: Attempt, again_at: float | None) -> None:
         address = mask_addresses(notice.url)

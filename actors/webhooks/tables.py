@@ -86,5 +86,65 @@ SELECT id, name, description, 'discord', template, 1.0 * strftime('%s', 'now'), 
 );
 """
 
-MIGRATIONS = Migrations("webhooks", (_OUTBOX, _REPORTS))
+_RECEIVERS = """
+ALTER TABLE webhooks ADD COLUMN card TEXT;
+ALTER TABLE webhooks ADD COLUMN message_type TEXT;
+ALTER TABLE webhooks ADD COLUMN priority TEXT;
+ALTER TABLE webhooks ADD COLUMN event_type TEXT;
+ALTER TABLE webhooks ADD COLUMN receiver_id TEXT;
+ALTER TABLE webhooks ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX webhooks_of_receiver ON webhooks (receiver_id, number) WHERE receiver_id IS NOT NULL;
+CREATE TABLE webhook_attempts (
+    webhook INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    began_at REAL NOT NULL,
+    took_ms REAL NOT NULL,
+    response_code INTEGER,
+    error_message TEXT,
+    answer TEXT NOT NULL,
+    PRIMARY KEY (webhook, attempt)
+) WITHOUT ROWID;
+CREATE TABLE webhook_addresses (
+    receiver TEXT PRIMARY KEY,
+    rests_until REAL,
+    failing_since REAL,
+    disabled_at REAL,
+    disabled_why TEXT
+);
+CREATE TABLE webhook_receivers (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    url TEXT NOT NULL,
+    webhook_type TEXT NOT NULL,
+    event_types TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    allow_private INTEGER NOT NULL,
+    secret TEXT,
+    old_secret TEXT,
+    old_secret_until REAL,
+    services TEXT NOT NULL,
+    quiet_from TEXT,
+    quiet_until TEXT,
+    digest_after INTEGER NOT NULL,
+    digest_seconds REAL NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+);
+CREATE TABLE webhook_held (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    route TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    held_at REAL NOT NULL,
+    due_at REAL NOT NULL
+);
+CREATE TABLE webhook_defaults (
+    name TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    updated_at REAL NOT NULL
+);
+"""
+
+MIGRATIONS = Migrations("webhooks", (_OUTBOX, _REPORTS, _RECEIVERS))
 """Instants are seconds since 1970 (UTC)."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "logs": ("logs", "Show what was logged, and follow it."),
     "watch": ("watch", "Print what happens, the moment it happens."),
     "alerts": ("alerts", "Show the alerts."),
+    "webhook": ("webhook", "Send webhooks, and see what became of them."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
     "import": ("importing", "Make a hamster.toml of another supervisor's file."),

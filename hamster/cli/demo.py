@@ -17,7 +17,7 @@ from hamster.cli.common import FAILED, data_dir_option
 from hamster.cli.running import Running, hold_sigterm, run_until_told
 from hamster.cli.tables import Row, table
 from hamster.config import HamsterConfig
-from hamster.demo.services import demo_services
+from hamster.demo.services import demo_services, demo_webhooks
 from hamster.server_settings import PORT, ServerSettings
 
 UP_SECONDS = 30.0
@@ -35,9 +35,11 @@ def demo(data_dir: Path | None, port: int | None, once: bool) -> None:
     """
     hold_sigterm()
     with directory(data_dir) as path:
+        newsroom = free_port()
         config = HamsterConfig(
             server=ServerSettings(port=free_port_unless_given(port)),
-            services=demo_services(newsroom_port=free_port(), directory=path.absolute() / "reports"),
+            services=demo_services(newsroom_port=newsroom, directory=path.absolute() / "reports"),
+            webhooks=demo_webhooks(newsroom),
         )
         run_until_told(config, path.absolute(), print_once if once else narrate)
 

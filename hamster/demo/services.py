@@ -17,6 +17,7 @@ from actors.settings import (
     ReportOptions,
     ServiceSettings,
 )
+from actors.settings.webhooks import WebhookRoute, WebhookSettings
 from hamster.defaults import contract_services
 
 
@@ -86,4 +87,14 @@ def programs(newsroom_port: int, directory: Path, python: str) -> tuple[ServiceS
             description="평균 12초마다 스스로 쓰러지는 프로그램",
             process=flaky,
         ),
+    )
+
+
+def demo_webhooks(newsroom_port: int) -> WebhookSettings:
+    """Webhooks to the news site, which is on loopback: what happens to the services, and what names no address."""
+    hooks = f"http://127.0.0.1:{newsroom_port}/hooks"
+    return WebhookSettings(
+        allow_private=True,
+        addresses={"default": f"{hooks}/enhanced"},
+        routes={"inbox": WebhookRoute(url=f"{hooks}/events", events=("service_error", "service_recovered", "alert"))},
     )

@@ -32,6 +32,11 @@ from actors.services import (
     ServiceUnconfigured,
 )
 from actors.store import OutcomeUnknown, StoreFull, StoreUnavailable
+from actors.webhooks.messages import InvalidNotice, InvalidTemplate, MissingVariable, ReceiverDisabled, UnknownTemplate
+from actors.webhooks.receiver_rows import TooManyReceivers, UnknownReceiver
+from actors.webhooks.sent import NotPossible, UnknownWebhook
+from actors.webhooks.template_rows import TemplateExists, TooManyTemplates
+from actors.webhooks.webhooks import NoAddress, OtherMessage
 from hamster.http.gate import Refused
 
 #: What is said when nobody knows better.
@@ -174,7 +179,39 @@ class Entry:
 
 
 #: Domain errors. The most derived type that matches decides.
+WEBHOOK_ADDRESS = (
+    "{field} 값으로 웹훅을 보낼 수 없습니다."
+    " url은 사용자 이름과 비밀번호가 없는 http 또는 https 주소, message는 비어 있지 않은 글이어야 합니다"
+)
+WEBHOOK_NOT_FOUND = "웹훅 '{webhook_id}'을(를) 찾을 수 없습니다"
+WEBHOOK_NOT_POSSIBLE = "웹훅 '{webhook_id}'은(는) 지금 '{status}' 상태이므로 처리할 수 없습니다"
+WEBHOOK_DISABLED = "이 주소로의 전송이 중지되어 있습니다 ({why}). 문제를 해결한 뒤 다시 사용하도록 설정해 주세요"
+WEBHOOK_NO_ADDRESS = "보낼 주소가 없습니다. webhook_url을 지정하거나 PUT /api/webhooks/enhanced/config 로 설정해 주세요"
+WEBHOOK_OTHER_MESSAGE = "Idempotency-Key '{key}'은(는) 다른 메시지에 이미 사용되었습니다. 새 값을 사용해 주세요"
+WEBHOOK_SECRET = "whsec_ 로 시작하고 base64로 24~64바이트인 값이어야 합니다"  # noqa: S105 - what one looks like
+TEMPLATE_NOT_FOUND = "웹훅 템플릿 '{template_id}'을(를) 찾을 수 없습니다"
+TEMPLATE_EXISTS = "웹훅 템플릿 '{template_id}'이(가) 이미 있습니다. 수정하거나 다른 id를 사용해 주세요"
+TEMPLATES_FULL = "웹훅 템플릿이 너무 많습니다. 쓰지 않는 것을 먼저 삭제해 주세요"
+TEMPLATE_ID = "영문자, 숫자, '_', '.', '-'로 된 1~100자여야 합니다"
+TEMPLATE_FIELD = "템플릿의 '{field}'은(는) 사용할 수 없습니다. 중괄호 안에는 {{title}}처럼 이름만 쓸 수 있습니다"
+TEMPLATE_VARIABLE = "템플릿에 필요한 변수 '{name}'이(가) 없습니다. variables에 값을 넣어 주세요"
+RECEIVER_NOT_FOUND = "웹훅 수신자 '{receiver_id}'을(를) 찾을 수 없습니다"
+RECEIVERS_FULL = "웹훅 수신자가 너무 많습니다. 쓰지 않는 것을 먼저 삭제해 주세요"
+
 ENTRIES: Sequence[Entry] = (
+    Entry(InvalidNotice, 400, WEBHOOK_ADDRESS),
+    Entry(InvalidTemplate, 400, TEMPLATE_FIELD),
+    Entry(MissingVariable, 400, TEMPLATE_VARIABLE),
+    Entry(NoAddress, 400, WEBHOOK_NO_ADDRESS),
+    Entry(NotPossible, 409, WEBHOOK_NOT_POSSIBLE),
+    Entry(OtherMessage, 409, WEBHOOK_OTHER_MESSAGE),
+    Entry(ReceiverDisabled, 409, WEBHOOK_DISABLED),
+    Entry(TemplateExists, 409, TEMPLATE_EXISTS),
+    Entry(TooManyReceivers, 409, RECEIVERS_FULL),
+    Entry(TooManyTemplates, 409, TEMPLATES_FULL),
+    Entry(UnknownReceiver, 404, RECEIVER_NOT_FOUND),
+    Entry(UnknownTemplate, 404, TEMPLATE_NOT_FOUND),
+    Entry(UnknownWebhook, 404, WEBHOOK_NOT_FOUND),
     Entry(ServiceNotFound, 404, SERVICE_NOT_FOUND),
     Entry(CannotReload, 409, CANNOT_RELOAD),
     Entry(NoInput, 409, NO_INPUT),

@@ -14,6 +14,7 @@ from actors.metrics.messages import Readings, SampleTaken
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured, ServiceView
 from actors.services.monitors.feed.messages import NewsEvent, NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
+from actors.webhooks.messages import NoticeFailed, NoticeQueued, NoticeSent
 from hamster.http import texts_ko
 from hamster.http.alert_models import alert_frame
 from hamster.http.log_models import told_json
@@ -24,6 +25,7 @@ from hamster.http.rolling_alert import rolling_alert
 from hamster.http.service_encoding import ServiceEncoder
 from hamster.http.service_models import status_of
 from hamster.http.times import Stamp
+from hamster.http.webhook_frames import webhook_data
 
 EVENT_TYPES = (
     "status_update",
@@ -42,7 +44,18 @@ DEFAULT_TYPES = frozenset(EVENT_TYPES) - {"log_update"}
 
 ALERT_LEVELS = ("info", "warning", "critical")
 
-Event = ServiceChanged | ServiceEvent | ServicesConfigured | RollingEnded | SampleTaken | AlertChanged | NewsEvent
+Event = (
+    ServiceChanged
+    | ServiceEvent
+    | ServicesConfigured
+    | RollingEnded
+    | SampleTaken
+    | AlertChanged
+    | NewsEvent
+    | NoticeQueued
+    | NoticeSent
+    | NoticeFailed
+)
 
 
 @attrs.frozen
@@ -105,6 +118,8 @@ class FrameMaker:
             case AlertChanged():
                 if event.told:
                     yield self._alert(event)
+            case NoticeQueued() | NoticeSent() | NoticeFailed():
+                yield self.frame("webhook_event", webhook_data(event, self._stamp))
             case NewsPublished() | NewsSummed() | SourceChanged():
                 yield self.frame("news_update", news_data(event, self._stamp), service_id=_feed_of(event))
             case _:

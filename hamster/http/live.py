@@ -13,6 +13,7 @@ from actors.runtime import Lagged, Subscription
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured
 from actors.services.monitors.feed.messages import NewsPublished, NewsSummed, SourceChanged
 from actors.system import System
+from actors.webhooks.messages import NoticeFailed, NoticeQueued, NoticeSent
 from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
 
 log = logging.getLogger("hamster.live")
@@ -30,6 +31,9 @@ SHOWN: tuple[type[Event], ...] = (
     AlertChanged,
     NewsPublished,
     NewsSummed,
+    NoticeQueued,
+    NoticeSent,
+    NoticeFailed,
     SourceChanged,
 )
 """What becomes frames."""

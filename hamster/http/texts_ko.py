@@ -123,6 +123,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "설정 파일 오류",
         "설정 파일에 잘못된 값이 {count}개 있어 아무것도 변경하지 않았습니다: {places}",
     ),
+    "webhook_disabled": (
+        "웹훅 주소 중지",
+        "{address} 주소로의 웹훅 전송을 중지했습니다: {why}",
+    ),
     "actor_failed": ("내부 구성 요소 중단", "{path} 구성 요소가 중단되었습니다: {error}"),
 }
 """Titles and messages of alerts that no rule made, by code."""
@@ -149,3 +153,18 @@ LOG_POLICY_SAVED = "로그 보관 정책이 저장되었습니다"
 LOG_CLEANED = "로그 정리가 완료되었습니다"
 LOG_CLEAN_PLANNED = "로그 정리를 미리 확인했습니다. 아직 아무것도 변경하지 않았습니다"
 INPUT_SENT = "서비스 '{service}'에 입력 {count}바이트를 보냈습니다"
+
+WEBHOOK_STARTED = "웹훅 전송이 시작되었습니다"
+WEBHOOK_SENT = "웹훅이 전송되었습니다"
+WEBHOOK_FAILED = "웹훅 전송에 실패했습니다"
+WEBHOOK_RETRIED = "웹훅 '{id}'을(를) 다시 전송합니다"
+WEBHOOK_CANCELLED = "웹훅 '{id}'의 전송을 취소했습니다"
+WEBHOOKS_REPLAYED = "웹훅 {count}건을 다시 전송합니다"
+WEBHOOK_ENABLED = "이 주소로 다시 전송합니다"
+WEBHOOK_CONFIGURED = "'{name}' 웹훅 주소가 저장되었습니다"
+WEBHOOK_TEST_TITLE = "🔔 웹훅 연결 테스트"
+WEBHOOK_TEST_BODY = "WatchHamster가 보낸 웹훅 연결 테스트입니다. 이 메시지가 보이면 정상적으로 연결된 것입니다."
+WEBHOOK_TEST_OK = "웹훅 연결 테스트에 성공했습니다"
+WEBHOOK_TEST_FAILED = "웹훅 연결 테스트에 실패했습니다"
+TEMPLATE_REMOVED = "웹훅 템플릿 '{id}'이(가) 삭제되었습니다"
+RECEIVER_REMOVED = "웹훅 수신자 '{id}'이(가) 삭제되었습니다"

@@ -119,6 +119,7 @@ async def test_the_tree_names_every_actor_with_its_state(yard: Yard) -> None:
             ("system", "supervisor"),
             ("system/webhooks", "supervisor"),
             ("system/webhooks/outbox", "actor"),
+            ("system/webhooks/router", "actor"),
             ("system/history", "supervisor"),
             ("system/history/recorder", "actor"),
             ("system/logs", "supervisor"),

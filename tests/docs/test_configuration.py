@@ -31,6 +31,7 @@ from actors.settings import (
     SourceOptions,
 )
 from actors.settings.alerts import default_rules
+from actors.settings.webhooks import WebhookRoute, WebhookSettings
 from hamster.config import SECTIONS, TimeSettings, load_config
 from hamster.config_services import COMMON, ENABLED
 from hamster.server_settings import ServerSettings
@@ -46,6 +47,8 @@ TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[logs.files.NAME]`": OutsideLog,
     "`[logs.alerts.NAME]`": LogAlert,
     "`[logs.retention]`": RetentionOptions,
+    "`[webhooks]`": WebhookSettings,
+    "`[webhooks.routes.NAME]`": WebhookRoute,
     "`[time]`": TimeSettings,
     "`[services.ID]`": ServiceSettings,
     "`[services.ID.log]`": LogOptions,
@@ -67,6 +70,7 @@ NO_KEYS = {"id", "process", "monitor", "origin", "instance_of", "instance"}
 MADE = {
     "name": "the id", "env": "`{}`", "limits": "`{}`", "headers": "`{}`", "depends_on": "`[]`", "log": "its defaults",
     "sources": "`{}`", "checks": "`{}`",
+    "addresses": "`{}`", "routes": "`{}`",
     "files": "`{}`", "alerts": "`{}`", "level_based_retention": "`{}`",
 }  # fmt: skip
 

@@ -84,7 +84,7 @@ async def a_post(directory: Path, *, policy: RetryPolicy = QUICK, sending: bool 
         open_store(directory / "hamster.db", bus, (MIGRATIONS,)) as store,
         open_supervisor("webhooks", bus=bus, random=random) as supervisor,
     ):
-        outbox = Outbox(store, bus, switch, random, supervisor, policy)
+        outbox = Outbox(store, bus, switch, random, supervisor, policy, private=True)
         with bus.subscribe(NoticeSent, NoticeFailed) as told:
             await open_outbox(outbox)
             yield Post(store, bus, switch, supervisor, outbox, told)

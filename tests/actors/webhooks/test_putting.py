@@ -111,6 +111,7 @@ async def test_more_than_may_wait_gives_up_the_oldest_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "WAITING", 3)
+    monkeypatch.setattr(messages, "ROOM", 1)
     async with open_store(tmp_path / "db", Bus(), (MIGRATIONS,)) as store:
         for key in "abcde":
             notice = attrs.evolve(PLAIN, key=key)

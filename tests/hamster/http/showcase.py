@@ -18,6 +18,7 @@ from actors.services.history import History
 from actors.services.keeper import Keeper
 from actors.store import Store
 from actors.system import Metrics
+from actors.webhooks.webhooks import Webhooks
 from hamster.http.frames import FrameMaker
 from hamster.http.live import Hub
 from hamster.http.times import stamper, zone_of
@@ -51,6 +52,7 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
         cast("History", None),
         cast("Logs", None),
         cast("Retention", None),
+        cast("Webhooks", None),
         cast("MetricsRecord", None),
     )
 
