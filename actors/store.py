@@ -122,15 +122,19 @@ class Store:
         """Where the database was put that was found broken at the start; None when it was sound."""
         return self._file.moved_to
 
-    async def write(self, transaction: Transaction[T]) -> T:
+    async def write(self, transaction: Transaction[T], *, durable: bool = True) -> T:
         """Carry *transaction* out and return what it returns, once it is safe on the disk, also from a power cut.
+
+        Args:
+            transaction: What to do.
+            durable: False: our own end does it no harm, but a power cut may undo it; a disk need not be waited for.
 
         Raises:
             StoreFull: No room. Nothing was changed.
             StoreUnavailable: Closed or broken, or the disk hangs. Nothing was changed.
             OutcomeUnknown: It did not end in time.
         """
-        return await self._write(transaction, durable=True)
+        return await self._write(transaction, durable=durable)
 
     async def read(self, query: Transaction[T]) -> T:
         """What *query* returns; it sees everything that was committed before, at one instant, and can change nothing.

@@ -1,6 +1,7 @@
 """Senders: one for each receiver, so that a slow one delays nobody else."""
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -61,6 +62,8 @@ class Desk:
     """On Trio's clock; None: not yet looked up."""
     failures: int = 0
     """In a row."""
+    turn: rows.Turn | None = None
+    """What was taken along with noting the outcome before: its attempt is noted already."""
 
 
 def host_of(receiver: str) -> str:
@@ -92,7 +95,10 @@ class Sender(Actor):
             if (resting := await self._resting()) > 0:
                 self._sleep(resting)
                 return
-            turn = await office.store.write(rows.take(desk.receiver, time.time(), office.policy))
+            turn, desk.turn = desk.turn, None
+            if turn is None:
+                # A power cut that undoes this, or the outcome, costs one more attempt with the same id.
+                turn = await office.store.write(rows.take(desk.receiver, time.time(), office.policy), durable=False)
         except StoreError as error:
             log.warning("webhooks.store_failed error=%s next=wait", error)
             self._sleep(STORE_SECONDS)
@@ -151,19 +157,30 @@ class Sender(Actor):
         outcome = rows.Outcome(notice, attempt, now, again_at, asked)
         # It happened, whatever happens to us: noted also while everything stops.
         with trio.move_on_after(SETTLE_SECONDS, shield=True):
-            why = await self._settle(rows.settle(outcome, office.policy))
+            why = await self._settle(outcome, take=seconds == 0 and office.sending.value)
             if why is not None:
                 self._tell_disabled(notice, why)
         self._tell(notice, attempt, again_at)
 
-    async def _settle(self, transaction: Callable[..., str | None]) -> str | None:
+    async def _settle(self, outcome: rows.Outcome, *, take: bool) -> str | None:
+        """Note the outcome, and with *take* that the next attempt is made; why the address is disabled, or None."""
+        office, receiver = self._office, self._desk.receiver
+        settle = rows.settle(outcome, office.policy)
+
+        def transaction(connection: sqlite3.Connection) -> tuple[str | None, rows.Turn | None]:
+            why = settle(connection)
+            return why, rows.take(receiver, time.time(), office.policy)(connection) if take else None
+
         try:
-            return await self._office.store.write(transaction)
+            why, turn = await office.store.write(transaction, durable=False)
         except StoreError as error:
             # Not sent a second time meanwhile: an attempt is made only after it could be noted.
             log.warning("webhooks.outcome_not_noted error=%s next=later", error)
-            self._office.store.write_later(transaction)
+            office.store.write_later(settle)
             return None
+        if turn is not None and turn.notice is not None:
+            self._desk.turn = turn
+        return why
 
     def _tell_disabled(self, notice: rows.Waiting, why: str) -> None:
         address = mask_addresses(notice.url)

@@ -19,6 +19,7 @@ from actors.webhooks.disabling import enabled_again
 from actors.webhooks.enhanced import MessageType, card_of, priority_of
 from actors.webhooks.messages import (
     Notice,
+    NoticeError,
     NoticeFailed,
     NoticesAdded,
     NoticeSent,
@@ -155,18 +156,15 @@ class Webhooks:
         if receiver is not None:
             notice = attrs.evolve(notice, receiver_id=receiver.id, private=receiver.allow_private)
 
-        def transaction(connection: sqlite3.Connection) -> Accepted:
-            number = put_notice(connection, notice)
-            if number is not None:
-                return Accepted(f"webhook_{number}", new=True)
-            query = "SELECT number, url, message, template_id FROM webhooks WHERE key = ?"
-            known, url, message, template_id = connection.execute(query, (notice.key,)).fetchone()
-            same = notice.template_id is not None or message == (notice.message or message)
-            if (url, template_id) != (notice.url, notice.template_id) or not same:
-                raise OtherMessage(idempotency_key or "")
-            return Accepted(f"webhook_{known}", new=False)
+        def transaction(connection: sqlite3.Connection) -> Accepted | NoticeError | OtherMessage:
+            try:
+                return _accepted(connection, notice, idempotency_key or "")
+            except (NoticeError, OtherMessage) as error:  # it shares its commit with others, whom that is no matter of
+                return error
 
-        accepted = await self._outbox.store.write(transaction)
+        accepted = await self._outbox.store.write_in_turn(transaction)
+        if not isinstance(accepted, Accepted):
+            raise accepted
         self.bus.publish(NoticesAdded())
         return accepted
 
@@ -366,6 +364,18 @@ class Webhooks:
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         return await self._outbox.store.read(query)
+
+
+def _accepted(connection: sqlite3.Connection, notice: Notice, idempotency_key: str) -> Accepted:
+    number = put_notice(connection, notice)
+    if number is not None:
+        return Accepted(f"webhook_{number}", new=True)
+    query = "SELECT number, url, message, template_id FROM webhooks WHERE key = ?"
+    known, url, message, template_id = connection.execute(query, (notice.key,)).fetchone()
+    same = notice.template_id is not None or message == (notice.message or message)
+    if (url, template_id) != (notice.url, notice.template_id) or not same:
+        raise OtherMessage(idempotency_key)
+    return Accepted(f"webhook_{known}", new=False)
 
 
 def _route(name: str, route: WebhookRoute) -> Route:
