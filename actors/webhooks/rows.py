@@ -183,13 +183,13 @@ def _note_address(connection: sqlite3.Connection, outcome: Outcome, policy: Retr
     query = "SELECT rests_until, failing_since FROM webhook_addresses WHERE receiver = ?"
     known = connection.execute(query, (receiver,)).fetchone()
     since = None if attempt.sent else (known[1] if known is not None and known[1] is not None else now)
-    if known == (outcome.rests_until, since) or (known is None and since is None and outcome.rests_until is None):
-        return None
-    connection.execute(
-        "INSERT INTO webhook_addresses (receiver, rests_until, failing_since) VALUES (?, ?, ?) ON CONFLICT (receiver)"
-        " DO UPDATE SET rests_until = excluded.rests_until, failing_since = excluded.failing_since",
-        (receiver, outcome.rests_until, since),
-    )
+    if known != (outcome.rests_until, since) and (known or since is not None or outcome.rests_until is not None):
+        connection.execute(
+            "INSERT INTO webhook_addresses (receiver, rests_until, failing_since) VALUES (?, ?, ?)"
+            " ON CONFLICT (receiver) DO UPDATE"
+            " SET rests_until = excluded.rests_until, failing_since = excluded.failing_since",
+            (receiver, outcome.rests_until, since),
+        )
     why = None
     if attempt.gone:
         why = f"it answered {attempt.status}"

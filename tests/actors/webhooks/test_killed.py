@@ -77,3 +77,27 @@ async def test_what_was_sent_is_not_sent_again(tmp_path: Path) -> None:
             await post.put("three", url=receiver.url())
             assert (await post.sent()).key == "three"
         assert [arrival.text for arrival in receiver.arrived] == ["one", "two", "three"]
+
+
+@pytest.mark.slow
+async def test_killed_at_any_step_nothing_is_lost_and_each_has_one_id(tmp_path: Path) -> None:
+    step, survived = 0, False
+    while not survived:
+        step += 1
+        directory = tmp_path / str(step)
+        directory.mkdir()
+        async with a_receiver() as receiver:
+            for last in (step, 10_000):
+                command = [sys.executable, "-m", "tests.actors.webhooks.stepper", str(directory), receiver.url()]
+                with trio.fail_after(PATIENCE):
+                    ended = await trio.run_process([*command, str(last)], cwd=ROOT, check=False)
+                survived = last == step and ended.returncode == 0
+                if survived:
+                    break
+                assert ended.returncode == (-9 if last == step else 0)
+            texts = [arrival.text for arrival in receiver.arrived]
+            assert set(texts) == {"one", "two"}
+            ids = {(arrival.text, arrival.headers["webhook-id"]) for arrival in receiver.arrived}
+            assert len(ids) == 2
+            assert len(texts) <= 3, "no more than the attempt that was cut off is made again"
+    assert step > 8
