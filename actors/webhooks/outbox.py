@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("actors.webhooks")
 
+PAUSE_SECONDS = 0.05
+"""Between two looks when messages come in crowds; who is sending looks for itself."""
 LOOK_SECONDS = 15.0
 """Between two looks at what waits, should nobody have told us."""
 TIDY_SECONDS = 3600.0
@@ -73,6 +75,7 @@ class OutboxActor(Actor):
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._told = False
+        self._looked_at = -PAUSE_SECONDS
 
     async def on_start(self) -> None:
         self.context.start_soon(self._follow_notices)
@@ -85,13 +88,13 @@ class OutboxActor(Actor):
     async def look(self) -> None:
         """Wake the senders of all receivers that something waits for."""
         box = self._outbox
-        self._told = False
+        self._told, self._looked_at = False, trio.current_time()
         await self._tell_queued()
         if not box.sending.value:
             return
         try:
             # As a write, behind those that were given to the store before: a notice may be among them.
-            waiting = await box.store.write(rows.receivers)
+            waiting = await box.store.write(rows.receivers, durable=False)
         except StoreError as error:
             log.warning("webhooks.store_failed error=%s next=look_later", error)
             return
@@ -103,9 +106,9 @@ class OutboxActor(Actor):
         box = self._outbox
         try:
             if box.told_until is None:
-                box.told_until = await box.store.write(rows.last_number)
+                box.told_until = await box.store.write(rows.last_number, durable=False)
                 return
-            added = await box.store.write(rows.added_since(box.told_until, TOLD_AT_ONCE))
+            added = await box.store.write(rows.added_since(box.told_until, TOLD_AT_ONCE), durable=False)
         except StoreError:
             return  # the look that follows says so
         for number, key, url, webhook_type in added:
@@ -161,7 +164,14 @@ class OutboxActor(Actor):
             await self._outbox.supervisor.stop(name)
 
     def _look_soon(self) -> None:
-        if not self._told:
+        """Look at once after a while without a look, else a moment later: a crowd is looked at together."""
+        if self._told:
+            return
+        wait = self._looked_at + PAUSE_SECONDS - trio.current_time()
+        if wait > 0:
+            self._told = True
+            self.context.after(wait, lambda _: _LookAround())
+        else:
             self._told = self.context.tell(_LookAround())
 
     async def _follow_notices(self) -> None:

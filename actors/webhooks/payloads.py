@@ -21,6 +21,8 @@ DOORAY_LONGEST = 4_000
 """By experience; Dooray documents none."""
 GENERIC_LONGEST = 40_000
 
+WIDEST = 5
+"""Of a character, by any way of counting: `&amp;`."""
 BOT_NAME = "WatchHamster"
 CUT = "…"
 FENCE = "```"
@@ -153,6 +155,8 @@ def cut(text: str, longest: int, *, width: Callable[[str], int] = _units) -> str
         longest: What the result may be wide, 8 or more: room for the mark and a fence.
         width: How wide a character is.
     """
+    if WIDEST * len(text) <= longest:
+        return text
     room = longest - sum(map(width, CUT + "\n" + FENCE))
     total, fits = 0, 0
     for place, character in enumerate(text):
