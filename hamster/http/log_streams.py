@@ -156,7 +156,8 @@ async def _missed(
             for entry in found:
                 if entry.position < reached:
                     yield entry
-        now[name] = max(now[name], source.reached or reached)
+        # Not further, wherever the log is by now: what has come since is told by the feed.
+        now[name] = max(now[name], reached)
 
 
 async def _last(

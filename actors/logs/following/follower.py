@@ -324,6 +324,7 @@ class Follower:
 
     async def _count_anew(self) -> None:
         """Count what was read of the file again, as it is read from now on: nobody is told that once more."""
+        self._tell(self._assembler.settle())
         state, generation, end = self._state, self._state.generations[0], self._assembler.line_at
         fd, arrived = self._fd or 0, generation.arrived
         found = await self._threads.run(lambda: tally(fd, 0, end, state.parser, arrived, final=True))
