@@ -16,6 +16,7 @@ import pytest
 import trio
 import trio_websocket
 
+from actors.logs import Logs, Source
 from actors.logs.reading import pages
 from tests.hamster.running import Asking, running, service
 
@@ -323,6 +324,36 @@ async def test_a_stream_tells_every_line_and_resumes_without_loss_or_repeat_over
             append(tmp_path, line(5))
             got.append((await events.message())[1])
         assert got == [1, 2, 3, 4, 5]
+
+
+async def test_what_is_written_while_a_stream_is_being_resumed_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_hamster(tmp_path, line(0)) as asking:
+        logs = asking.hamster.system.logs
+        async with a_stream(asking) as events:
+            append(tmp_path, line(1))
+            at, _ = await events.message()
+        append(tmp_path, line(2))
+        with trio.fail_after(LONG):
+            await reached(logs, 3)
+        whole = logs.source
+
+        async def late(name: str) -> Source:
+            append(tmp_path, line(3))
+            await reached(logs, 4)  # behind where the stream began to listen
+            return await whole(name)
+
+        monkeypatch.setattr(logs, "source", late)
+        async with a_stream(asking, **{"last-event-id": at}) as events:
+            with trio.fail_after(LONG):
+                assert [(await events.message())[1] for _ in range(2)] == [2, 3]
+
+
+async def reached(logs: Logs, records: int) -> None:
+    """Until so many records of our log are counted and told."""
+    while sum(sum(generation.counts) for generation in logs.followed[OWN].generations) < records:  # noqa: ASYNC110 - it tells nobody
+        await trio.sleep(0.005)
 
 
 async def test_a_stream_of_all_logs_resumes_each_of_them(tmp_path: Path) -> None:
