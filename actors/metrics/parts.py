@@ -8,14 +8,14 @@ minutes reach less far back, and the hours begin sooner. The functions that take
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal, TypeAlias, cast, get_args
 
 import attrs
 
 from actors.metrics.records import Sample
-from actors.metrics.tiers import HOURS, MINUTES, Tier
+from actors.metrics.tiers import EPOCH, HOURS, MINUTES, Tier, bucket_of
 from actors.metrics.usage import Usage
 from actors.store import Migrations
 
@@ -43,7 +43,6 @@ MINUTE_TABLE, HOUR_TABLE = "part_minutes", "part_hours"
 _TABLES: Mapping[str, str] = {MINUTES.name: MINUTE_TABLE, HOURS.name: HOUR_TABLE}
 _FIGURES = (1, 2)
 _COLUMNS = tuple(f"{column}{number}" for number in _FIGURES for column in ("n", "total", "low", "high"))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _table(name: str) -> str:
@@ -131,7 +130,7 @@ class Gathered:
 
     def add(self, sample: Sample, usage: Mapping[str, Usage]) -> bool:
         """Add a sample; whether it begins another minute than the one before."""
-        bucket = _bucket(sample.taken_at, MINUTES.seconds)
+        bucket = bucket_of(sample.taken_at, MINUTES.seconds)
         for part, first, second in parts_of(sample, usage):
             sums = self._minutes.get((part, bucket))
             if sums is None:
@@ -228,7 +227,7 @@ def reaches(connection: sqlite3.Connection, part: Part, start: datetime) -> bool
     if None in oldest:
         return True
     per = HOURS.seconds // MINUTES.seconds
-    return oldest[0] <= _bucket(start, MINUTES.seconds) or oldest[0] // per <= oldest[1]
+    return oldest[0] <= bucket_of(start, MINUTES.seconds) or oldest[0] // per <= oldest[1]
 
 
 def chart(
@@ -255,8 +254,8 @@ def chart(
             "per": width // tier.seconds,
             "kind": part.kind,
             "name": part.name,
-            "first": _bucket(start, tier.seconds),
-            "last": _bucket(end, tier.seconds),
+            "first": bucket_of(start, tier.seconds),
+            "last": bucket_of(end, tier.seconds),
         },
     ).fetchall()
     gaps = [False, *(later[2] - earlier[3] > 1 for earlier, later in pairwise(rows))]
@@ -269,9 +268,5 @@ def _point(part: Part, row: Sequence[float], width: int, start: datetime, *, aft
         number, total, low, high = row[4 + 4 * place : 8 + 4 * place]
         if number:
             figures[name] = PartSpan(total / number, low, high)
-    at = max(start, _EPOCH + timedelta(seconds=row[0] * width))
+    at = max(start, EPOCH + timedelta(seconds=row[0] * width))
     return PartPoint(at=at, samples=int(row[1]), after_gap=after_gap, figures=figures)
-
-
-def _bucket(at: datetime, seconds: int) -> int:
-    return (at - _EPOCH) // timedelta(seconds=seconds)

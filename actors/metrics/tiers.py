@@ -30,7 +30,7 @@ BUDGET_BYTES = 24 * 1024 * 1024
 LOAD_SECONDS = 2.0
 """How long the start waits for the samples of before: the services wait for it."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @attrs.frozen
@@ -157,7 +157,7 @@ def chart(connection: sqlite3.Connection, tier: Tier, start: datetime, end: date
         # Floor division, also for what is before 1970.
         f"SELECT (bucket - ((bucket % :per) + :per) % :per) / :per AS place, sum(samples), min(bucket), max(bucket), "  # noqa: S608
         f"{sums} FROM {tier.name} WHERE bucket BETWEEN :first AND :last GROUP BY place ORDER BY place",
-        {"per": per_point, "first": _bucket(start, tier.seconds), "last": _bucket(end, tier.seconds)},
+        {"per": per_point, "first": bucket_of(start, tier.seconds), "last": bucket_of(end, tier.seconds)},
     ).fetchall()
     gaps = [False, *(later[2] - earlier[3] > 1 for earlier, later in pairwise(rows))]
     return [_point(row, width, start, after_gap=gap) for row, gap in zip(rows, gaps, strict=False)]
@@ -172,7 +172,7 @@ def _point(row: tuple[float, ...], width: int, start: datetime, *, after_gap: bo
         means[figure] = total / count if count else None
         if count:
             low[figure], high[figure] = least, greatest
-    at = max(start, _EPOCH + timedelta(seconds=row[0] * width))
+    at = max(start, EPOCH + timedelta(seconds=row[0] * width))
     return Point(at=at, samples=int(row[1]), after_gap=after_gap, low=low, high=high, **means)
 
 
@@ -182,14 +182,15 @@ def _sample(row: Sequence[object]) -> Sample:
     return Sample(taken_at=taken_at, **values)  # type: ignore[arg-type]  # as they were saved
 
 
-def _bucket(at: datetime, seconds: int) -> int:
-    return (at - _EPOCH) // timedelta(seconds=seconds)
+def bucket_of(at: datetime, seconds: int) -> int:
+    """Which of the stretches of *seconds* since 1970 *at* is in."""
+    return (at - EPOCH) // timedelta(seconds=seconds)
 
 
 def _buckets(samples: Iterable[Sample], tier: Tier) -> Mapping[int, Sequence[Sample]]:
     found: defaultdict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
-        found[_bucket(sample.taken_at, tier.seconds)].append(sample)
+        found[bucket_of(sample.taken_at, tier.seconds)].append(sample)
     return found
 
 

@@ -11,23 +11,23 @@ from actors.setting_rules import RULE, SettingProblem
 from actors.setting_tables import named_tables
 from actors.settings.alerts import RULE_NAME
 from actors.settings.conversions import as_tuple, clock_time
+from actors.settings.feed import WebhookType
 
 DefaultName: TypeAlias = Literal["default", "posco", "alerts", "discord", "slack", "dooray"]
-EVENT_NAMES = (
-    *("service_error", "service_recovered", "service_stopped", "alert", "alert_cleared", "news", "deployment"),
-)
-WebhookType: TypeAlias = Literal["discord", "slack", "dooray", "generic"]
+EventType: TypeAlias = Literal[
+    "service_error", "service_recovered", "service_stopped", "alert", "alert_cleared", "news", "deployment"
+]
 DEFAULT_NAMES: tuple[DefaultName, ...] = get_args(DefaultName)
 
 
 def one_of_types(value: object) -> Sequence[SettingProblem]:
     """What a receiver understands."""
-    return checks.one_of("discord", "slack", "dooray", "generic")(value)
+    return checks.one_of(*get_args(WebhookType))(value)
 
 
 def events(value: object) -> Sequence[SettingProblem]:
     """Types of events."""
-    return checks.some(checks.one_of(*EVENT_NAMES), "a list of event types that is not empty")(value)
+    return checks.some(checks.one_of(*get_args(EventType)), "a list of event types that is not empty")(value)
 
 
 def addresses(value: object) -> list[SettingProblem]:

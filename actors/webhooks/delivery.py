@@ -40,8 +40,8 @@ class Delivery:
     def __init__(self, tls: ssl.SSLContext, *, private: bool = False) -> None:
         """Trust whom *tls* trusts. *private*: also to addresses that are not public."""
         self.private = private
-        # The library beneath a client: that follows the environment's proxies, keeps cookies, and logs addresses.
         self._urls: dict[tuple[str, str], httpx.URL] = {}  # to read an address takes a tenth of what sending does
+        # The library beneath a client: that follows the environment's proxies, keeps cookies, and logs addresses.
         self._pools = {allowed: _pool(tls, private=allowed) for allowed in (False, True)}
 
     async def attempt(self, notice: Waiting, deadline: float) -> Attempt:

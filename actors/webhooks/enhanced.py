@@ -109,11 +109,6 @@ def priority_of(kind: MessageType) -> Priority:
     return _KINDS[kind].priority
 
 
-def fields_of(kind: MessageType) -> tuple[str, ...]:
-    """The keys of the data that a message of this kind shows."""
-    return tuple(_KINDS[kind].fields)
-
-
 def card_of(kind: MessageType, data: Mapping[str, object]) -> Card:
     """The card of a message.
 

@@ -6,13 +6,14 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, TypeAlias, cast, get_args
+from typing import cast, get_args
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
 from actors.masking import mask_addresses
+from actors.settings.feed import WebhookType
 from actors.webhooks.cards import Card
 from actors.webhooks.markup import escaped
 from actors.webhooks.tables import MIGRATIONS
@@ -20,7 +21,6 @@ from actors.webhooks.templates import InvalidTemplate, MissingVariable, NoticeEr
 
 log = logging.getLogger("actors.webhooks")
 
-WebhookType: TypeAlias = Literal["discord", "slack", "dooray", "generic"]
 TYPES: tuple[WebhookType, ...] = get_args(WebhookType)
 
 WAITING = 200_000
@@ -97,17 +97,6 @@ class NoticeQueued:
     address: str
     """Masked."""
     webhook_type: WebhookType
-
-
-@attrs.frozen
-class AddressDisabled:
-    """Nothing is sent to an address any more: it is gone, or has failed for days."""
-
-    address: str
-    """Masked."""
-    why: str
-    """English, without secrets."""
-    receiver_id: str | None
 
 
 @attrs.frozen
@@ -256,7 +245,6 @@ def _make_room(connection: sqlite3.Connection) -> None:
 
 __all__ = [
     "MIGRATIONS",
-    "AddressDisabled",
     "InvalidNotice",
     "InvalidTemplate",
     "MissingVariable",

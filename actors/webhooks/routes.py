@@ -3,16 +3,11 @@
 import fnmatch
 from collections.abc import Collection
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Literal, TypeAlias, get_args
 
 import attrs
 
+from actors.settings.webhooks import EventType
 from actors.webhooks.messages import WebhookType
-
-EventType: TypeAlias = Literal[
-    "service_error", "service_recovered", "service_stopped", "alert", "alert_cleared", "news", "deployment"
-]
-EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 DIGEST_AFTER = 10
 """Messages within `DIGEST_SECONDS` that are sent one by one; those after them are told together."""

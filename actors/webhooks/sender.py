@@ -16,7 +16,7 @@ from actors.runtime import Actor, Bus, Cell, Message, Timer
 from actors.store import Store, StoreError
 from actors.webhooks import rows
 from actors.webhooks.disabling import disabled
-from actors.webhooks.messages import AddressDisabled, NoticeFailed, NoticeSent
+from actors.webhooks.messages import NoticeFailed, NoticeSent
 from actors.webhooks.rules import Attempt, RetryPolicy, next_attempt, rest
 
 T = TypeVar("T")
@@ -185,7 +185,6 @@ class Sender(Actor):
     def _tell_disabled(self, notice: rows.Waiting, why: str) -> None:
         address = mask_addresses(notice.url)
         log.warning("webhooks.address_disabled to=%s why=%r next=send_nothing", address, why)
-        self._office.bus.publish(AddressDisabled(address, why, notice.receiver_id))
         self._office.bus.publish(disabled(self._desk.receiver, notice.url, why))
 
     def _tell(self, notice: rows.Waiting, attempt: Attempt, again_at: float | None) -> None:

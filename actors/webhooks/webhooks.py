@@ -79,7 +79,7 @@ class Webhooks:
 
     @property
     def bus(self) -> Bus:
-        """Where `NoticeQueued`, `NoticeSent`, `NoticeFailed` and `AddressDisabled` are told."""
+        """Where `NoticeQueued`, `NoticeSent` and `NoticeFailed` are told; a disabled address is an alert."""
         return self._outbox.bus
 
     def configure(self, settings: WebhookSettings) -> None:
@@ -168,32 +168,25 @@ class Webhooks:
         self.bus.publish(NoticesAdded())
         return accepted
 
-    async def delivered(self, webhook_id: str, seconds: float) -> Sent:
+    async def delivered(self, webhook_id: str, seconds: float, *, attempts: int | None = None) -> Sent:
         """A message once it is sent or given up, or as it is after *seconds*.
+
+        Args:
+            webhook_id: Of the message.
+            seconds: To wait at most.
+            attempts: So many are enough, however they went.
 
         Raises:
             UnknownWebhook: There is none.
         """
         with trio.move_on_after(seconds), self.bus.subscribe(NoticeSent, NoticeFailed) as told:
             while True:
-                found = (await self.one(webhook_id))[0]
-                if found.status != "pending":
+                found, made = await self.one(webhook_id)
+                if found.status != "pending" or (attempts is not None and len(made) >= attempts):
                     return found
                 async for event in told:
                     if not isinstance(event, NoticeSent | NoticeFailed) or event.id == webhook_id:
                         break  # also when some were missed: look again
-        return (await self.one(webhook_id))[0]
-
-    async def first_attempt(self, webhook_id: str, seconds: float) -> Sent:
-        """A message after its first attempt, or as it is after *seconds*. Raises as `delivered`."""
-        with trio.move_on_after(seconds), self.bus.subscribe(NoticeSent, NoticeFailed) as told:
-            while True:
-                found, attempts = await self.one(webhook_id)
-                if found.status != "pending" or attempts:
-                    return found
-                async for event in told:
-                    if not isinstance(event, NoticeSent | NoticeFailed) or event.id == webhook_id:
-                        break
         return (await self.one(webhook_id))[0]
 
     # -- what became of it

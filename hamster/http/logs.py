@@ -13,7 +13,7 @@ from hamster.http import errors_ko
 from hamster.http.app import json_response
 from hamster.http.log_models import entry_of, frontend_entry
 from hamster.http.parameters import Query, reading
-from hamster.http.times import Stamp
+from hamster.http.times import Stamp, local_zone
 
 LEVEL_NAMES: Mapping[str, Level] = {**{level: level for level in LEVELS}, "WARN": "WARNING", "FATAL": "CRITICAL"}
 EVERYTHING = "*"
@@ -31,7 +31,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     logs = system.logs
 
     def local() -> tzinfo:
-        return zone or datetime.now().astimezone().tzinfo or UTC
+        return local_zone(zone)
 
     async def entries() -> Response:
         with reading(request.args) as query:

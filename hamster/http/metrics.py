@@ -27,7 +27,7 @@ from hamster.http.metrics_models import (
 )
 from hamster.http.parameters import Query, reading
 from hamster.http.problems import HttpProblem
-from hamster.http.times import Stamp
+from hamster.http.times import Stamp, local_zone
 
 FIRST_SAMPLE_SECONDS = 3.0
 """How long a request waits for the very first sample, which comes a moment after the start."""
@@ -65,7 +65,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
 
     async def performance() -> Response:
         with reading(request.args) as query:
-            span = read_span(query, zone or datetime.now().astimezone().tzinfo or UTC, datetime.now(UTC))
+            span = read_span(query, local_zone(zone), datetime.now(UTC))
         readings = await first_readings(metrics.readings)
         points: Sequence[Point] = await metrics.charts.draw(span.start, span.end, span.step)
         return json_response(performance_model(points, sample_of(readings), stamp))
@@ -84,7 +84,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
             name = query.text("name")
             if not name:
                 query.problem("name", errors_ko.FIELD_MISSING)
-            span = read_span(query, zone or datetime.now().astimezone().tzinfo or UTC, datetime.now(UTC))
+            span = read_span(query, local_zone(zone), datetime.now(UTC))
         asked = Part(kind, name)
         width, points = await metrics.charts.draw_part(asked, span.start, span.end, span.step)
         if not points and asked not in await metrics.charts.parts():

@@ -1,7 +1,7 @@
 """Timestamps of the contract: ISO 8601 with the offset of the configured zone."""
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import trio
@@ -13,6 +13,11 @@ Stamp = Callable[[datetime], str]
 def zone_of(name: str | None) -> tzinfo | None:
     """The zone of that name; None for the machine's own, whatever its offset is at an instant."""
     return None if name is None else ZoneInfo(name)
+
+
+def local_zone(zone: tzinfo | None) -> tzinfo:
+    """*zone*, or the machine's own as it is now."""
+    return zone or datetime.now().astimezone().tzinfo or UTC
 
 
 def stamper(zone: tzinfo | None) -> Stamp:

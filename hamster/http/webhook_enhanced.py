@@ -1,9 +1,8 @@
 """`/api/webhooks/enhanced`: messages with a title, a body and a colour, of seven kinds."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
 from functools import partial
-from typing import Literal
 
 import msgspec
 from quart import Response, request
@@ -11,15 +10,15 @@ from quart_trio import QuartTrio
 
 from actors.settings.webhooks import DEFAULT_NAMES
 from actors.system import System
-from actors.webhooks.enhanced import MESSAGE_TYPES, MessageType
+from actors.webhooks.enhanced import MessageType
 from actors.webhooks.messages import TYPES, WebhookType
 from actors.webhooks.webhooks import Webhooks
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.parameters import reading
 from hamster.http.problems import InvalidRequest
-from hamster.http.times import Stamp
-from hamster.http.webhook_models import card_model, figures_model
+from hamster.http.times import Stamp, local_zone
+from hamster.http.webhook_models import card_model, statistics_model
 from hamster.http.webhooks import MOST, MOST_PAGES, WAIT_SECONDS, idempotency_key, read_wanted
 
 TEST_SECONDS = 20.0
@@ -32,35 +31,23 @@ URL, TYPE = "webhook_url", "webhook_type"
 class CardBody(msgspec.Struct):
     """A message of one of the kinds."""
 
-    message_type: Literal[
-        "deployment_success",
-        "deployment_failure",
-        "deployment_start",
-        "system_status",
-        "error_alert",
-        "data_update",
-        "maintenance",
-    ]
+    message_type: MessageType
     data: dict[str, object] = {}
     webhook_url: str | None = None
-    webhook_type: Literal["discord", "slack", "dooray", "generic"] | None = None
+    webhook_type: WebhookType | None = None
 
 
 def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) -> None:
     """Add the routes to *app*."""
     webhooks = system.webhooks
-
-    def local() -> tzinfo:
-        return zone or datetime.now().astimezone().tzinfo or UTC
-
-    _register_looks(app, webhooks, stamp, local)
+    _register_looks(app, webhooks, stamp, zone)
 
     async def answer(
         kind: MessageType, data: Mapping[str, object], url: str | None, webhook_type: WebhookType | None
     ) -> Response:
         with reading(request.args) as query:
             wait = query.boolean("wait", default=False)
-        data = {"timestamp": datetime.now(local()).strftime("%Y-%m-%d %H:%M:%S"), **data}
+        data = {"timestamp": datetime.now(local_zone(zone)).strftime("%Y-%m-%d %H:%M:%S"), **data}
         accepted = await webhooks.send_card(
             kind, data, url=url or None, webhook_type=webhook_type, idempotency_key=idempotency_key()
         )
@@ -95,24 +82,18 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
         app.add_url_rule(f"{BASE}/{path}", f"webhook_enhanced.{kind}", partial(shortcut, kind), methods=["POST"])
 
 
-def _register_looks(app: QuartTrio, webhooks: Webhooks, stamp: Stamp, local: Callable[[], tzinfo]) -> None:
+def _register_looks(app: QuartTrio, webhooks: Webhooks, stamp: Stamp, zone: tzinfo | None) -> None:
     async def history() -> Response:
         with reading(request.args) as query:
             limit = query.integer("limit", default=50, low=1, high=MOST)
             page = query.integer("page", default=1, low=1, high=MOST_PAGES)
-            wanted = read_wanted(query, local(), cards=True)
+            wanted = read_wanted(query, local_zone(zone), cards=True)
         total, found = await webhooks.page(wanted, limit, limit * (page - 1))
         return json_response({"history": [card_model(sent, stamp) for sent in found], "total": total})
 
     async def statistics() -> Response:
         found = await webhooks.statistics(cards=True)
-        return json_response(
-            {
-                **figures_model(found.whole, stamp),
-                "types": {kind: figures_model(figures, stamp) for kind, figures in found.types.items()},
-                "receivers": {address: figures_model(figures, stamp) for address, figures in found.receivers.items()},
-            }
-        )
+        return json_response(statistics_model(found, stamp))
 
     async def test() -> Response:
         data = await json_body(dict[str, object]) if await request.get_data() else {}
@@ -125,7 +106,7 @@ def _register_looks(app: QuartTrio, webhooks: Webhooks, stamp: Stamp, local: Cal
             url=url,
             webhook_type=webhook_type,
         )
-        sent = await webhooks.first_attempt(accepted.id, TEST_SECONDS)
+        sent = await webhooks.delivered(accepted.id, TEST_SECONDS, attempts=1)
         if sent.status == "pending":
             await webhooks.cancel_if_waiting(accepted.id)  # a test that failed is not tried again
         success = sent.status == "success"
@@ -174,6 +155,3 @@ def _address(data: Mapping[str, object]) -> tuple[str | None, WebhookType | None
     if kind is not None and kind not in TYPES:
         raise InvalidRequest.of(TYPE, errors_ko.FIELD_CHOICE.format(got=kind, choices=", ".join(TYPES)))
     return _given(data, URL), kind
-
-
-__all__ = ["MESSAGE_TYPES", "register"]

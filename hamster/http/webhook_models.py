@@ -7,7 +7,7 @@ import msgspec
 from actors.masking import MASK, mask_addresses
 from actors.webhooks.cards import Card
 from actors.webhooks.receiver_rows import Receiver
-from actors.webhooks.sent import AttemptMade, Figures, Sent
+from actors.webhooks.sent import AttemptMade, Figures, Sent, Statistics
 from actors.webhooks.template_rows import Template
 from hamster.http.times import Stamp
 
@@ -68,8 +68,16 @@ def card_model(sent: Sent, stamp: Stamp) -> dict[str, object]:
     }
 
 
-def figures_model(figures: Figures, stamp: Stamp) -> dict[str, object]:
-    """How some messages went."""
+def statistics_model(found: Statistics, stamp: Stamp) -> dict[str, object]:
+    """How all messages went, by type and by address."""
+    return {
+        **_figures_model(found.whole, stamp),
+        "types": {kind: _figures_model(figures, stamp) for kind, figures in found.types.items()},
+        "receivers": {address: _figures_model(figures, stamp) for address, figures in found.receivers.items()},
+    }
+
+
+def _figures_model(figures: Figures, stamp: Stamp) -> dict[str, object]:
     return {
         "total_sent": figures.total,
         "successful_sent": figures.success,

@@ -1,13 +1,15 @@
 """`/api/webhooks/receivers`: addresses with a name, which are told what happens."""
 
-from datetime import UTC, datetime, tzinfo
-from typing import Annotated, Literal
+from datetime import tzinfo
+from typing import Annotated
 
 import msgspec
 from quart import Response, request
 from quart_trio import QuartTrio
 
+from actors.settings.webhooks import EventType
 from actors.system import System
+from actors.webhooks.messages import WebhookType
 from actors.webhooks.routes import DIGEST_AFTER, DIGEST_SECONDS
 from actors.webhooks.signing import is_secret
 from actors.webhooks.webhooks import Webhooks
@@ -15,18 +17,14 @@ from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.parameters import reading
 from hamster.http.problems import InvalidRequest
-from hamster.http.times import Stamp
+from hamster.http.times import Stamp, local_zone
 from hamster.http.webhook_enhanced import TEST_SECONDS
 from hamster.http.webhook_models import receiver_model, sent_model, with_secret
 
 LONGEST_NAME = 200
 LONGEST_OVERLAP = 30 * 86_400.0
 
-EventName = Literal[
-    "service_error", "service_recovered", "service_stopped", "alert", "alert_cleared", "news", "deployment"
-]
 ClockTime = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-TypeName = Literal["discord", "slack", "dooray", "generic"]
 
 
 class ReceiverBody(msgspec.Struct):
@@ -34,8 +32,8 @@ class ReceiverBody(msgspec.Struct):
 
     name: str
     url: str
-    webhook_type: TypeName | None = None
-    event_types: list[EventName] = []
+    webhook_type: WebhookType | None = None
+    event_types: list[EventType] = []
     allow_private: bool = False
     secret: str | None = None
     services: list[str] = []
@@ -50,8 +48,8 @@ class ChangeBody(msgspec.Struct):
 
     name: str | None = None
     url: str | None = None
-    webhook_type: TypeName | None = None
-    event_types: list[EventName] | None = None
+    webhook_type: WebhookType | None = None
+    event_types: list[EventType] | None = None
     allow_private: bool | None = None
     enabled: bool | None = None
     services: list[str] | None = None
@@ -71,7 +69,6 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
 
 
 def _register_receivers(app: QuartTrio, webhooks: Webhooks, stamp: Stamp) -> None:
-
     async def listed() -> Response:
         return json_response([receiver_model(receiver, stamp) for receiver in await webhooks.receivers()])
 
@@ -128,7 +125,7 @@ def _register_actions(app: QuartTrio, webhooks: Webhooks, stamp: Stamp, zone: tz
     async def test(receiver_id: str) -> Response:
         receiver = await webhooks.receiver(receiver_id)
         accepted = await webhooks.send_to(receiver, texts_ko.WEBHOOK_TEST_BODY)
-        sent = await webhooks.first_attempt(accepted.id, TEST_SECONDS)
+        sent = await webhooks.delivered(accepted.id, TEST_SECONDS, attempts=1)
         if sent.status == "pending":
             await webhooks.cancel_if_waiting(accepted.id)
         success = sent.status == "success"
@@ -142,7 +139,7 @@ def _register_actions(app: QuartTrio, webhooks: Webhooks, stamp: Stamp, zone: tz
 
     async def replay(receiver_id: str) -> Response:
         with reading(request.args) as query:
-            since = query.instant("since", zone=zone or datetime.now().astimezone().tzinfo or UTC)
+            since = query.instant("since", zone=local_zone(zone))
             only_failed = query.boolean("only_failed", default=False)
             if since is None:
                 query.problem("since", errors_ko.FIELD_MISSING)

@@ -2,13 +2,13 @@
 
 import re
 import uuid
-from typing import Literal
 
 import msgspec
 from quart import Response, request
 from quart_trio import QuartTrio
 
 from actors.system import System
+from actors.webhooks.messages import WebhookType
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.problems import InvalidRequest
@@ -29,7 +29,7 @@ class TemplateBody(msgspec.Struct):
     template: str
     id: str | None = None
     description: str = ""
-    webhook_type: Literal["discord", "slack", "dooray", "generic"] = "discord"
+    webhook_type: WebhookType = "discord"
     variables: list[str] | None = None
     """Not read: they are what the text says."""
 
@@ -40,7 +40,7 @@ class ChangeBody(msgspec.Struct):
     name: str | None = None
     template: str | None = None
     description: str | None = None
-    webhook_type: Literal["discord", "slack", "dooray", "generic"] | None = None
+    webhook_type: WebhookType | None = None
 
 
 class PreviewBody(msgspec.Struct):

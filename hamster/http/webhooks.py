@@ -1,21 +1,20 @@
 """`/api/webhooks`: sending, and what became of what was sent."""
 
-from datetime import UTC, datetime, tzinfo
-from typing import Literal
+from datetime import tzinfo
 
 import msgspec
 from quart import Response, request
 from quart_trio import QuartTrio
 
 from actors.system import System
-from actors.webhooks.messages import TYPES
+from actors.webhooks.messages import TYPES, WebhookType
 from actors.webhooks.sent import STATUSES, Wanted
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.parameters import Query, reading
 from hamster.http.problems import InvalidRequest
-from hamster.http.times import Stamp
-from hamster.http.webhook_models import attempt_model, figures_model, sent_model
+from hamster.http.times import Stamp, local_zone
+from hamster.http.webhook_models import attempt_model, sent_model, statistics_model
 
 LONGEST_KEY = 200
 MOST = 1000
@@ -29,7 +28,7 @@ class SendBody(msgspec.Struct):
 
     url: str
     message: str | None = None
-    webhook_type: Literal["discord", "slack", "dooray", "generic"] | None = None
+    webhook_type: WebhookType | None = None
     template_id: str | None = None
     variables: dict[str, str | int | float | bool | None] | None = None
 
@@ -43,9 +42,6 @@ class AddressBody(msgspec.Struct):
 def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) -> None:
     """Add the routes to *app*."""
     webhooks = system.webhooks
-
-    def local() -> tzinfo:
-        return zone or datetime.now().astimezone().tzinfo or UTC
 
     async def send() -> Response:
         with reading(request.args) as query:
@@ -69,7 +65,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
         with reading(request.args) as query:
             limit = query.integer("limit", default=50, low=1, high=MOST)
             page = query.integer("page", default=1, low=1, high=MOST_PAGES)
-            wanted = read_wanted(query, local())
+            wanted = read_wanted(query, local_zone(zone))
         total, found = await webhooks.page(wanted, limit, limit * (page - 1))
         return json_response([sent_model(one, stamp) for one in found], headers={"X-Total-Count": str(total)})
 
@@ -87,14 +83,7 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
         return json_response({"message": texts_ko.WEBHOOK_CANCELLED.format(id=webhook_id), "webhook_id": webhook_id})
 
     async def statistics() -> Response:
-        found = await webhooks.statistics()
-        return json_response(
-            {
-                **figures_model(found.whole, stamp),
-                "types": {kind: figures_model(figures, stamp) for kind, figures in found.types.items()},
-                "receivers": {address: figures_model(figures, stamp) for address, figures in found.receivers.items()},
-            }
-        )
+        return json_response(statistics_model(await webhooks.statistics(), stamp))
 
     async def enable() -> Response:
         body = await json_body(AddressBody)
@@ -139,6 +128,3 @@ def read_wanted(query: Query, zone: tzinfo, *, cards: bool = False) -> Wanted:
         receiver_id=query.text("receiver_id") or None,
         cards=cards,
     )
-
-
-__all__ = ["idempotency_key", "read_wanted", "register", "texts_of"]

@@ -9,11 +9,11 @@ import attrs
 import pytest
 import trio
 
-from actors.alerts.messages import AlertCleared, AlertRaised
+from actors.alerts.messages import AlertRaised
 from actors.runtime import Bus
 from actors.store import open_store
 from actors.webhooks import rows
-from actors.webhooks.messages import MIGRATIONS, AddressDisabled, ReceiverDisabled, receiver_of
+from actors.webhooks.messages import MIGRATIONS, ReceiverDisabled, receiver_of
 from actors.webhooks.rules import Attempt, is_everywhere, rest, rest_after
 from tests.actors.webhooks.office import QUICK, Post, a_post
 from tests.actors.webhooks.receiver import PATIENCE, Answer, Receiver, a_receiver
@@ -83,12 +83,11 @@ async def test_of_several_addresses_the_next_is_tried_when_one_does_not_answer(t
 
 async def test_an_address_that_is_gone_is_disabled_and_told_of_once_until_it_is_enabled(tmp_path: Path) -> None:
     async with a_receiver(Answer(status=410)) as receiver, a_post(tmp_path) as post:
-        with post.bus.subscribe(AddressDisabled, AlertRaised, AlertCleared) as told, trio.fail_after(PATIENCE):
+        with post.bus.subscribe(AlertRaised) as told, trio.fail_after(PATIENCE):
             await post.put("one", "two", "three", url=receiver.url())
-            disabled, raised = await told.receive(), await told.receive()
-            assert isinstance(disabled, AddressDisabled)
+            raised = await told.receive()
             assert isinstance(raised, AlertRaised)
-            assert (disabled.why, raised.code) == ("it answered 410", "webhook_disabled")
+            assert (raised.values["why"], raised.code) == ("it answered 410", "webhook_disabled")
             for key in ("two", "three"):
                 row = await post.row(key)
                 assert (row["status"], "the address is disabled" in str(row["error_message"])) == ("failed", True)
@@ -103,12 +102,13 @@ async def test_an_address_that_is_gone_is_disabled_and_told_of_once_until_it_is_
 async def test_an_address_that_took_nothing_for_days_is_disabled(tmp_path: Path) -> None:
     policy = attrs.evolve(QUICK, attempts=100, disable_after=0.1)
     async with a_receiver(Answer(status=503)) as receiver, a_post(tmp_path, policy=policy) as post:
-        with post.bus.subscribe(AddressDisabled) as told, trio.fail_after(PATIENCE):
+        with post.bus.subscribe(AlertRaised) as told, trio.fail_after(PATIENCE):
             await post.put("one", url=receiver.url())
             event = await told.receive()
-            assert isinstance(event, AddressDisabled)
-            assert event.why.startswith("nothing was taken for")
-            assert event.why.endswith("the last error: answered 503")
+            assert isinstance(event, AlertRaised)
+            why = str(event.values["why"])
+            assert why.startswith("nothing was taken for")
+            assert why.endswith("the last error: answered 503")
         assert (await post.row("one"))["status"] == "failed"
 
 

@@ -19,6 +19,7 @@ from actors.logs.records import Origin
 from actors.runtime import Lagged
 from tests.actors.logs.following.follow import LONG, OWN, Followed, a_followed
 from tests.actors.logs.following.test_following import line, write
+from tests.actors.metrics.children import until
 
 QUEUED_EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
 needs_inotify = pytest.mark.skipif(not QUEUED_EVENTS.exists(), reason="no inotify on this system")
@@ -64,9 +65,7 @@ async def test_a_new_number_is_written_down_at_once(tmp_path: Path) -> None:
         (followed.directory / OWN).rename(followed.directory / f"{OWN}.1")
         write(followed.directory / OWN, line(1))
         await followed.texts(1)
-        with trio.fail_after(LONG):
-            while not index.exists() or index.stat().st_ino == before:  # noqa: ASYNC110 - a file tells nobody
-                await trio.sleep(0.005)
+        await until(lambda: index.exists() and index.stat().st_ino != before)
 
 
 @pytest.mark.parametrize("damage", ["lost settings", "broken"])
@@ -111,9 +110,8 @@ async def test_a_listener_hears_a_log_from_outside_also_after_it_was_configured_
             changed = outside("app", path, r"(?P<timestamp>\\S+) (?P<level>\\S+) (?P<message>.*)")
             before = followed.state("app")
             followed.logs.configure({"app": changed}, {})
+            await until(lambda: followed.logs.followed.get("app") not in (before, None))
             with trio.fail_after(LONG):
-                while followed.logs.followed.get("app") in (before, None):  # noqa: ASYNC110 - a table tells nobody
-                    await trio.sleep(0.005)
                 await followed.state("app").ready.wait()
                 write(path, line(2))
                 heard = await told.receive()
@@ -339,15 +337,11 @@ async def test_only_what_is_in_a_directory_that_cannot_be_watched_is_polled(tmp_
     there.mkdir()
     logs = [outside("a", missing / "a.txt"), outside("b", there / "b.txt")]
     async with a_followed(tmp_path, outside=logs) as followed:
-        with trio.fail_after(LONG):
-            while followed.state("a").poll_seconds != POLL_SECONDS:  # noqa: ASYNC110 - it tells nobody
-                await trio.sleep(0.005)
+        await until(lambda: followed.state("a").poll_seconds == POLL_SECONDS)
         assert followed.state("b").poll_seconds == LOOK_SECONDS
         missing.mkdir()
         followed.logs.configured.set()  # the clerk looks, which it does every few seconds
-        with trio.fail_after(LONG):
-            while followed.state("a").poll_seconds != LOOK_SECONDS:  # noqa: ASYNC110 - as above
-                await trio.sleep(0.005)
+        await until(lambda: followed.state("a").poll_seconds == LOOK_SECONDS)
         write(missing / "a.txt", line(1))
         assert await followed.texts(1) == [line(1)]
 
@@ -446,8 +440,6 @@ async def test_of_too_many_logs_the_rest_is_left_out_with_a_word_and_still_read(
             write(followed.directory / f"{name}.log", f"line of {name}")
         await followed.counted(1, "a.log")
         await followed.counted(1, "b.log")
-        with trio.fail_after(LONG):
-            while "logs.not_followed log=d.log limit=3" not in caplog.text:  # noqa: ASYNC110 - a log tells nobody
-                await trio.sleep(0.005)
+        await until(lambda: "logs.not_followed log=d.log limit=3" in caplog.text)
         assert set(followed.logs.followed) == {OWN, "a.log", "b.log"}
         assert await read_again(followed, "d.log") == 1
