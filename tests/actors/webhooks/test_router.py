@@ -98,7 +98,7 @@ async def test_in_quiet_hours_only_what_is_urgent_is_told_and_the_rest_afterward
 
 async def test_a_real_crash_reaches_who_wants_it_and_a_dead_receiver_delays_nobody(yard: Yard) -> None:
     flag = yard.directory / "works"
-    crashing = yard.shell("web", f"test -e {flag} || exit 3; exec sleep 1000")
+    crashing = yard.shell("web", f"test -e {flag} || exit 3; exec sleep 1000", fatal_failures=10_000)
     async with a_receiver() as good, a_receiver(Answer(silent=True)) as dead:
         routes = {
             "good": WebhookRoute(
