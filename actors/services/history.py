@@ -113,6 +113,7 @@ class History:
         view = self._board.value.get(service_id)
         if view is None or self._kept.get(service_id) is view.wanted:
             return
+        self.take_down()  # in the same turn as the command: a kill right after the answer loses neither
         # Before any wait: of two commands at the same time the later one stays.
         self._kept[service_id] = view.wanted
         transaction = rows.put_wanted(service_id, view.wanted.value, time.time())

@@ -44,10 +44,9 @@ def test_what_is_wanted_and_what_happened_survive_a_kill_and_an_end_in_order(tmp
         running.wait_for("waits", status="running", wanted="up")
         assert running.service("runs")["wanted"] == running.service("webhook_system")["wanted"] == "down"
         assert running.service("runs")["status"] == "stopped"
-        until(lambda: len(story(running, "webhook_system")) > 5, "the history of both lives")
-        told = story(running, "webhook_system")
-        assert told[-2:] == [("monitored", "end"), ("monitored", "begin")]
-        assert ("wanted", "down") in told
+        seam = [("monitored", "end"), ("monitored", "begin")]
+        until(lambda: story(running, "webhook_system")[-2:] == seam, "the history of both lives")
+        assert ("wanted", "down") in story(running, "webhook_system")
         running.process.terminate()
         assert running.wait() == 0
     with serving(tmp_path, TOML) as running:
