@@ -15,6 +15,10 @@ from actors.alerts.actor import new_record as new_alerts
 from actors.alerts.messages import AlertChanged
 from actors.alerts.sentences import Sentences, english
 from actors.alerts.tables import MIGRATIONS as ALERT_TABLES
+from actors.deploy import rows as deployments
+from actors.deploy.deploy import Deployments
+from actors.deploy.messages import DeploymentChanged
+from actors.deploying import open_deployments
 from actors.logs.alerting import LogAlertsActor
 from actors.logs.files.catalogue import Catalogue
 from actors.logs.known import KnownLog
@@ -57,7 +61,14 @@ from actors.services.monitors.zones import calendar_zone
 from actors.services.probing.guarding import guarded_by
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
-from actors.settings import AlertSettings, LogsSettings, ServiceSettings, SystemSettings, WebhookSettings
+from actors.settings import (
+    AlertSettings,
+    LogsSettings,
+    PoscoSettings,
+    ServiceSettings,
+    SystemSettings,
+    WebhookSettings,
+)
 from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
 from actors.webhooks.outbox import Outbox, open_outbox
@@ -98,6 +109,7 @@ MIGRATIONS: tuple[Migrations, ...] = (
     feeds.MIGRATIONS,
     reports.MIGRATIONS,
     RETENTION_TABLE,
+    deployments.MIGRATIONS,
 )
 """The tables of every domain."""
 
@@ -133,6 +145,7 @@ class System:
         logs: Logs,
         retention: Retention,
         webhooks: Webhooks,
+        deployments: Deployments,
         watched: MetricsRecord,
     ) -> None:
         self.settings = settings
@@ -145,18 +158,22 @@ class System:
         self.logs = logs
         self.retention = retention
         self.webhooks = webhooks
+        self.deployments = deployments
         self._watched = watched
         self._root = root
         self._keeper = keeper
         self._stopping = False
 
-    def configure(self, alerts: AlertSettings, logs: LogsSettings, webhooks: WebhookSettings) -> None:
+    def configure(
+        self, alerts: AlertSettings, logs: LogsSettings, webhooks: WebhookSettings, posco: PoscoSettings
+    ) -> None:
         """Go by these settings from now on, without a restart of anything."""
         self.alerts.configure(alerts)
         watch_by(self._watched, rules_of(alerts.rules))
         self.logs.configure(outside_logs(logs), logs.alerts)
         self.retention.configure(logs.retention)
         self.webhooks.configure(webhooks)
+        self.deployments.configure(posco)
 
     def tree(self) -> TreeNode:
         """Every supervisor and actor with its state and statistics, as of now."""
@@ -257,9 +274,10 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             guarded_by(keeper),
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):
-            sending = Cell(True)
+            sending, deploying = Cell(True), Cell(True)
             added_services = added.fitting(settings.services, await _read_added(store))
-            services = Services((*settings.services, *added_services), bus, store, {"webhooks": sending})
+            parts = {"webhooks": sending, "deployment": deploying}
+            services = Services((*settings.services, *added_services), bus, store, parts)
             history = History(store, bus, services.board)
             sent = await _open_webhooks(root, settings, store, bus, sending, random, sentences)
             await _open_history(root, history)
@@ -269,11 +287,25 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
             alerts = await _open_alerts(root, settings, record, services, store, bus, sentences)
             retention = await _watch_logs(logs_domain, settings, logs, store, bus, alerts)
             metrics, watched = await _open_metrics(root, settings, services, store, bus, record.active("metrics"))
+            site = await open_deployments(root, settings.posco, store, bus, deploying, settings.logs_dir)
             timetable = Timetable(settings.zone, await load_times(store), clock)
             surroundings = Surroundings(random, store, calendar_zone(settings.zone), (str(settings.data_dir),))
             await _open_services(root, settings, services, history, keeper, random, timetable, surroundings)
             life.made = System(
-                settings, bus, root, keeper, store, services, metrics, alerts, history, logs, retention, sent, watched
+                settings,
+                bus,
+                root,
+                keeper,
+                store,
+                services,
+                metrics,
+                alerts,
+                history,
+                logs,
+                retention,
+                sent,
+                site,
+                watched,
             )
             life.open.set()
             await life.leave.wait()
@@ -292,7 +324,7 @@ async def _open_webhooks(
     # The first to start and the last to stop: what the others have to say goes out. Never down for good, either.
     spec = SupervisorSpec("webhooks", intensity=DOMAIN_INTENSITY, backoff=SERVICES_BACKOFF)
     outbox = Outbox(store, bus, sending, random, await root.start_supervisor(spec))
-    told = bus.subscribe(ServiceEvent, AlertChanged, NewsPublished, NewsSummed, capacity=EVENTS)
+    told = bus.subscribe(ServiceEvent, AlertChanged, NewsPublished, NewsSummed, DeploymentChanged, capacity=EVENTS)
     routing = Routing(store, bus, told, sentences, settings.tzinfo)
     sent = Webhooks(outbox, routing, settings.webhooks)
     await open_outbox(outbox)

@@ -12,6 +12,7 @@ from actors.settings import (
     AlertSettings,
     LogsSettings,
     MetricsSettings,
+    PoscoSettings,
     ServiceSettings,
     SystemSettings,
     WebhookSettings,
@@ -25,7 +26,7 @@ from hamster.server_settings import ServerSettings
 __all__ = ["ConfigError", "HamsterConfig", "Problem", "TimeSettings", "default_source", "load_config"]
 
 FILE_NAME = "hamster.toml"
-SECTIONS = ("server", "metrics", "alerts", "logs", "webhooks", "time", "services")
+SECTIONS = ("server", "metrics", "alerts", "logs", "webhooks", "posco", "time", "services")
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +53,7 @@ class HamsterConfig:
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
     logs: LogsSettings = attrs.field(factory=LogsSettings)
     webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
+    posco: PoscoSettings = attrs.field(factory=PoscoSettings)
     time: TimeSettings = attrs.field(factory=TimeSettings)
     services: tuple[ServiceSettings, ...] = attrs.field(factory=contract_services)
     source: Path | None = None
@@ -68,6 +70,7 @@ class HamsterConfig:
             alerts=self.alerts,
             logs=self.logs,
             webhooks=self.webhooks,
+            posco=self.posco,
         )
 
 
@@ -96,6 +99,7 @@ def load_config(path: Path | None) -> HamsterConfig:
     alerts = read_alerts(file)
     logs = file.section(LogsSettings, "logs")
     webhooks = file.section(WebhookSettings, "webhooks")
+    posco = file.section(PoscoSettings, "posco")
     time = file.section(TimeSettings, "time")
     services = read_services(file)
     file.refuse_if_wrong()
@@ -106,6 +110,7 @@ def load_config(path: Path | None) -> HamsterConfig:
         alerts=alerts or AlertSettings(),
         logs=logs or LogsSettings(),
         webhooks=webhooks or WebhookSettings(),
+        posco=posco or PoscoSettings(),
         time=time or TimeSettings(),
         services=services,
         source=path,

@@ -16,14 +16,14 @@ ORIGINS = (
 def contract_services() -> tuple[ServiceSettings, ...]:
     """The six services every client of the contract expects, in its order.
 
-    Only the webhooks start by themselves, so that alerts go out: what each other should watch is for the configuration
-    to say.
+    Only the parts of the system itself start by themselves, so that alerts go out and the site can be deployed: what
+    each other should watch is for the configuration to say.
     """
     return (
         _service("posco_news", "feed", "POSCO 뉴스 모니터", "POSCO 뉴스 시스템 모니터링 및 알림"),
         _service("github_pages", "http", "GitHub Pages 모니터", "GitHub Pages 사이트 접속 상태와 응답 시간 확인"),
         _service("cache_monitor", "files", "캐시 모니터", "데이터 캐시의 최신성, 크기, 파일 수 점검"),
-        _service("deployment", "deployment", "배포 시스템", "사이트 배포와 브랜치 전환 실행"),
+        _service("deployment", "deployment", "배포 시스템", "사이트 배포와 브랜치 전환 실행", autostart=True),
         _service("message_system", "report", "메시지 시스템", "정기 상태 보고 메시지 작성"),
         _service("webhook_system", "webhooks", "웹훅 시스템", "Discord, Slack, Dooray 알림 전송", autostart=True),
     )

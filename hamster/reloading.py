@@ -22,7 +22,7 @@ ALERTS, ALERT = "configuration", "file"
 SHOWN = 5
 """Places of mistakes that fit it; all are in the log and in the answer."""
 
-SECTIONS_APPLIED = frozenset({"services", "alerts", "logs", "webhooks", "source", "warnings", "over"})
+SECTIONS_APPLIED = frozenset({"services", "alerts", "logs", "webhooks", "posco", "source", "warnings", "over"})
 """Fields of a configuration that need no restart of ours: they are applied, or are no settings."""
 
 
@@ -104,7 +104,7 @@ class Reloader:
             # Right by itself, at odds with what was added at run time.
             assert new.source is not None  # noqa: S101 - it was just read
             raise ConfigError(await trio.to_thread.run_sync(placed, new.source, error.problems)) from None
-        self._system.configure(new.alerts, new.logs, new.webhooks)
+        self._system.configure(new.alerts, new.logs, new.webhooks, new.posco)
         return outcome
 
     def _applied(

@@ -13,13 +13,13 @@ from pathlib import Path
 import attrs
 import trio
 
+from actors.inotify import Inotify, Unavailable
 from actors.logs.files.catalogue import Catalogue, LogFile
 from actors.logs.files.opening import open_log
 from actors.logs.files.parts import archive_of
 from actors.logs.following.follower import Follower
 from actors.logs.following.state import LOOK_SECONDS, Feed, LogState, Told, Wake
 from actors.logs.indexing.generation import OTHERS
-from actors.logs.inotify import Inotify, Unavailable
 from actors.logs.known import KnownLog
 from actors.logs.parsing import Parser
 from actors.logs.reading import Reader, Source

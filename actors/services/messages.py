@@ -9,6 +9,7 @@ import attrs
 
 from actors.runtime import Message
 from actors.services.causes import AUTOSTART, COMMAND, Cause
+from actors.services.look import Look
 from actors.settings import Origin, ServiceSettings
 
 
@@ -83,6 +84,10 @@ class ServiceView:
     health: Health = Health.UNKNOWN
     health_detail: str | None = None
     """What the last look said, in English; of a monitor also the latest figures in words."""
+    last_look: Look | None = None
+    """Of a monitor: what its last look in this run found."""
+    looked_at: datetime | None = None
+    """When that was (UTC)."""
     ready_at: datetime | None = None
     """When it was first ready for work in this run (UTC)."""
     waits_for: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ from actors.settings.monitors import (
     PartOptions,
     TcpOptions,
 )
+from actors.settings.posco import PoscoSettings
 from actors.settings.probes import AliveOptions, ProbeOptions, ReadyOptions
 from actors.settings.process import FileWatchOptions, ProcessOptions, Restart, ScheduleOptions
 from actors.settings.report import ReportOptions
@@ -86,6 +87,7 @@ __all__ = [
     "Origin",
     "OutsideLog",
     "PartOptions",
+    "PoscoSettings",
     "ProbeOptions",
     "ProcessOptions",
     "ReadyOptions",

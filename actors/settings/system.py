@@ -14,6 +14,7 @@ from actors.settings.instances import instance_problems
 from actors.settings.kinds import LOGS
 from actors.settings.logs import LogsSettings
 from actors.settings.metrics import MetricsSettings
+from actors.settings.posco import PoscoSettings
 from actors.settings.service import ServiceSettings, dependency_problems
 from actors.settings.webhooks import WebhookSettings
 
@@ -45,6 +46,7 @@ class SystemSettings:
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
     logs: LogsSettings = attrs.field(factory=LogsSettings)
     webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
+    posco: PoscoSettings = attrs.field(factory=PoscoSettings)
 
     @property
     def logs_dir(self) -> Path:

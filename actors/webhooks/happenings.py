@@ -1,19 +1,20 @@
 """What events are as messages, in Korean. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import TypeAlias
 
 import attrs
 
 from actors.alerts.messages import AlertChanged
+from actors.deploy.messages import Deployment, DeploymentChanged
 from actors.services.messages import ServiceEvent
 from actors.services.monitors.feed.messages import NewsPublished, NewsSummed
 from actors.webhooks.cards import Card, Field
-from actors.webhooks.enhanced import BLUE, FOOTER, GREEN, ORANGE, RED, VIOLET
+from actors.webhooks.enhanced import BLUE, FOOTER, GREEN, ORANGE, RED, VIOLET, MessageType, card_of
 from actors.webhooks.routes import EventType
 
-Source: TypeAlias = ServiceEvent | AlertChanged | NewsPublished | NewsSummed
+Source: TypeAlias = ServiceEvent | AlertChanged | NewsPublished | NewsSummed | DeploymentChanged
 """What becomes a message."""
 Sentences: TypeAlias = Callable[[AlertChanged], tuple[str, str]]
 
@@ -53,6 +54,41 @@ def happening_of(event: Source, sentences: Sentences, zone: tzinfo | None) -> Ha
             fields = (Field("출처", event.source), Field("시간", _at(event.seen_at, zone)))
             card = Card(f"📰 새 소식 {event.count}건", titles, VIOLET, fields, FOOTER)
             return Happening("news", event.service_id, f"news/{event.service_id}/{event.url}/{event.count}", card)
+        case DeploymentChanged():
+            return _of_deployment(event, zone)
+
+
+DEPLOYMENT_KINDS: Mapping[str, MessageType] = {
+    "started": "deployment_start",
+    "succeeded": "deployment_success",
+    "failed": "deployment_failure",
+}
+"""The kinds of messages about deployments, by what happened."""
+
+
+def deployment_data(deployment: Deployment, zone: tzinfo | None) -> Mapping[str, object]:
+    """The figures of the three kinds of messages about a deployment."""
+    ended = deployment.ended_at
+    seconds = None if ended is None else (ended - deployment.started_at).total_seconds()
+    return {
+        "branch": deployment.target,
+        "commit_hash": None if deployment.commit is None else deployment.commit[:10],
+        "duration": None if seconds is None else f"{seconds:.1f}초",
+        "url": deployment.url,
+        "step": deployment.step,
+        "error_message": deployment.error,
+        "rolled_back": deployment.rolled_back,
+        "started_by": deployment.started_by,
+        "timestamp": _at(ended or deployment.started_at, zone),
+    }
+
+
+def _of_deployment(event: DeploymentChanged, zone: tzinfo | None) -> Happening | None:
+    kind = DEPLOYMENT_KINDS.get(event.what)
+    if kind is None:
+        return None
+    card = card_of(kind, deployment_data(event.deployment, zone))
+    return Happening("deployment", "deployment", f"{kind}/{event.deployment.id}", card)
 
 
 def _of_service(event: ServiceEvent, zone: tzinfo | None) -> Happening | None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": ("watch", "Print what happens, the moment it happens."),
     "alerts": ("alerts", "Show the alerts."),
     "webhook": ("webhook", "Send webhooks, and see what became of them."),
+    "deploy": ("deploying", "Deploy the site, and follow it step by step."),
     "actors": ("actors", "Show the tree of actors."),
     "config": ("config", "Look at the configuration."),
     "import": ("importing", "Make a hamster.toml of another supervisor's file."),

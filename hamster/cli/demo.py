@@ -13,10 +13,12 @@ import trio
 from actors.metrics import Usage
 from actors.runtime import Lagged
 from actors.services import ServiceChanged, ServiceEvent, ServiceView, State
+from actors.settings import PoscoSettings
 from hamster.cli.common import FAILED, data_dir_option
 from hamster.cli.running import Running, hold_sigterm, run_until_told
 from hamster.cli.tables import Row, table
 from hamster.config import HamsterConfig
+from hamster.demo.repositories import DemoSite, NoGit
 from hamster.demo.services import demo_services, demo_webhooks
 from hamster.server_settings import PORT, ServerSettings
 
@@ -36,12 +38,29 @@ def demo(data_dir: Path | None, port: int | None, once: bool) -> None:
     hold_sigterm()
     with directory(data_dir) as path:
         newsroom = free_port()
+        site = demo_site(path.absolute() / "site")
         config = HamsterConfig(
             server=ServerSettings(port=free_port_unless_given(port)),
-            services=demo_services(newsroom_port=newsroom, directory=path.absolute() / "reports"),
+            services=demo_services(
+                newsroom_port=newsroom,
+                directory=path.absolute() / "reports",
+                published=None if site is None else site.published,
+            ),
             webhooks=demo_webhooks(newsroom),
+            posco=PoscoSettings() if site is None else site.settings(f"http://127.0.0.1:{newsroom}/site"),
         )
         run_until_told(config, path.absolute(), print_once if once else narrate)
+
+
+def demo_site(directory: Path) -> DemoSite | None:
+    """A site to deploy; None where there is no git to do it with."""
+    site = DemoSite(directory)
+    try:
+        site.make()
+    except (NoGit, OSError) as error:
+        click.echo(f"there is no site to deploy in this demo: {error}", err=True)
+        return None
+    return site
 
 
 @contextmanager
@@ -128,7 +147,7 @@ def introduction(url: str, data_dir: Path) -> list[str]:
         "",
         f"WatchHamster runs at {url} and keeps its data in {data_dir}.",
         "It supervises a news site (newsroom) and a program that crashes now and then (flaky), and watches the site's",
-        "feed (posco_news), its pages (github_pages) and its reports on the disk (cache_monitor).",
+        "feed (posco_news), the pages that are deployed (github_pages) and its reports on the disk (cache_monitor).",
         "In another terminal:",
         "",
         f"  curl {url}/api/services/                        every service, as the desktop app sees it",
@@ -137,6 +156,8 @@ def introduction(url: str, data_dir: Path) -> list[str]:
         f"  {hamster} restart newsroom --url {url}",
         f"  {hamster} events newsroom --url {url}          what happened to it, and why",
         f"  {hamster} alerts --url {url}          what is wrong at the moment",
+        f"  {hamster} deploy redesign --url {url}          deploy another branch of the site",
+        f"  {hamster} deploy broken --url {url}            one that does not build: it is rolled back",
         "  kill -9 PID                                     kill one of the processes, and see it come back",
         "",
         "Ctrl-C ends it; nothing is left behind.",

@@ -44,9 +44,10 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], published: Path | None = None) -> None:
         super().__init__(address, Handler)
-        self.site = Site(News(), Inbox(), f"http://{address[0]}:{self.server_port}", datetime.now().astimezone())
+        url = f"http://{address[0]}:{self.server_port}"
+        self.site = Site(News(), Inbox(), url, datetime.now().astimezone(), published)
         self._room = threading.BoundedSemaphore(THREADS)
 
     def server_bind(self) -> None:
@@ -198,6 +199,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hamster.demo.newsroom", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--directory", type=Path, help="where to write a report after each item; else nowhere")
+    parser.add_argument("--site", type=Path, help="a directory of pages that are served below /site/")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between two items (20)")
     return parser.parse_args()
 
@@ -211,7 +213,7 @@ def main() -> int:
     try:
         if given.directory is not None:
             given.directory.mkdir(parents=True, exist_ok=True)
-        server = Server(("127.0.0.1", given.port))
+        server = Server(("127.0.0.1", given.port), given.site)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no port"
         what = str(given.directory) if getattr(error, "filename", None) else f"port {given.port} of 127.0.0.1"

@@ -11,6 +11,7 @@ from actors.settings import (
     FilesCheck,
     FilesOptions,
     HttpOptions,
+    JsonCheck,
     MonitorOptions,
     ProcessOptions,
     ReadyOptions,
@@ -20,30 +21,40 @@ from actors.settings import (
 from actors.settings.webhooks import WebhookRoute, WebhookSettings
 from hamster.defaults import contract_services
 
+TOLD = ("service_error", "service_recovered", "alert", "deployment")
+"""The events that the demo's inbox is told."""
 
-def demo_services(*, newsroom_port: int, directory: Path, python: str = sys.executable) -> tuple[ServiceSettings, ...]:
+
+def demo_services(
+    *, newsroom_port: int, directory: Path, published: Path | None = None, python: str = sys.executable
+) -> tuple[ServiceSettings, ...]:
     """The contract's services with something real to watch, then the programs that give them that.
 
     Args:
         newsroom_port: Of 127.0.0.1, for the news site.
         directory: Where the news site writes its reports; made by it.
+        published: Where the site is that is deployed; None: there is none.
         python: What the programs are run by.
     """
-    watching = monitors(f"http://127.0.0.1:{newsroom_port}", directory)
+    watching = monitors(f"http://127.0.0.1:{newsroom_port}", directory, deployed=published is not None)
     contract = (
         attrs.evolve(service, monitor=watching[service.id], autostart=True) if service.id in watching else service
         for service in contract_services()
     )
-    return (*contract, *programs(newsroom_port, directory, python))
+    return (*contract, *programs(newsroom_port, directory, published, python))
 
 
-def monitors(site: str, directory: Path) -> Mapping[str, MonitorOptions]:
+def monitors(site: str, directory: Path, *, deployed: bool) -> Mapping[str, MonitorOptions]:
     """What the contract's monitors look at here, often enough for somebody who looks on; by id."""
+    pages = HttpOptions(url=f"{site}/", interval=5.0, retry_interval=1.0, text="뉴스룸")
+    if deployed:
+        what = (JsonCheck(path="$.title"), JsonCheck(path="$.branch"), JsonCheck(path="$.commit"))
+        pages = attrs.evolve(pages, url=f"{site}/site/version.json", text=None, json=what)
     return {
         "posco_news": FeedOptions(
             url=f"{site}/feed.xml", interval=5.0, retry_interval=1.0, webhook_url=f"{site}/hooks/news"
         ),
-        "github_pages": HttpOptions(url=f"{site}/", interval=5.0, retry_interval=1.0, text="뉴스룸"),
+        "github_pages": pages,
         "cache_monitor": FilesOptions(
             root=str(directory),
             interval=5.0,
@@ -55,10 +66,11 @@ def monitors(site: str, directory: Path) -> Mapping[str, MonitorOptions]:
     }
 
 
-def programs(newsroom_port: int, directory: Path, python: str) -> tuple[ServiceSettings, ...]:
+def programs(newsroom_port: int, directory: Path, published: Path | None, python: str) -> tuple[ServiceSettings, ...]:
     """A news site, and a program that crashes now and then."""
+    command = (python, "-m", "hamster.demo.newsroom", "--port", str(newsroom_port), "--directory", str(directory))
     newsroom = ProcessOptions(
-        command=(python, "-m", "hamster.demo.newsroom", "--port", str(newsroom_port), "--directory", str(directory)),
+        command=command if published is None else (*command, "--site", str(published)),
         start_seconds=0.5,
         stop_grace=2.0,
         ready=ReadyOptions(http=f"http://127.0.0.1:{newsroom_port}/health", interval=0.1),
@@ -96,5 +108,9 @@ def demo_webhooks(newsroom_port: int) -> WebhookSettings:
     return WebhookSettings(
         allow_private=True,
         addresses={"default": f"{hooks}/enhanced"},
-        routes={"inbox": WebhookRoute(url=f"{hooks}/events", events=("service_error", "service_recovered", "alert"))},
+        routes={
+            "inbox": WebhookRoute(
+                url=f"{hooks}/events", events=("service_error", "service_recovered", "alert", "deployment")
+            )
+        },
     )

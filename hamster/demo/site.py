@@ -1,18 +1,23 @@
 """The pages of the demo newsroom: a request in, an answer out, no sockets."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
 from http import HTTPStatus
+from pathlib import Path
 
 from hamster.demo.inbox import Inbox
 from hamster.demo.news import News, rss
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json; charset=utf-8"
+PAGE_NAME = re.compile(r"[a-z0-9-]{1,40}\.(?:html|json)")
+TYPES = {".html": HTML, ".json": JSON}
+LINKS = (("/site/", "배포된 사이트"), ("/feed.xml", "RSS"), ("/reports/", "보고서"), ("/hooks/", "받은 웹훅"))
 STYLE = "body{font:16px/1.6 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}pre{overflow:auto}"
 
 
@@ -28,8 +33,10 @@ class Answer:
 class Site:
     """Answers requests from the news and the inbox; several threads may use it."""
 
-    def __init__(self, news: News, inbox: Inbox, url: str, started: datetime) -> None:
+    def __init__(self, news: News, inbox: Inbox, url: str, started: datetime, published: Path | None = None) -> None:
+        """*published* is a directory of pages that are served below `/site/`."""
         self.news = news
+        self._published = published
         self.inbox = inbox
         self.url = url  # without a slash at its end
         self._mark = f"{started.timestamp():.0f}"  # item 3 of this start is not item 3 of the one before
@@ -49,6 +56,10 @@ class Site:
                 return self._reports()
             case ["reports", name]:
                 return self._report(name)
+            case ["site"] if self._published is not None:
+                return _published(self._published / "index.html")
+            case ["site", name] if self._published is not None and PAGE_NAME.fullmatch(name):
+                return _published(self._published / name)
             case ["hooks", "received.json"]:
                 return _json(self.inbox.content())
             case ["hooks"] if "application/json" in headers.get("accept", ""):
@@ -84,7 +95,7 @@ class Site:
             f'<li><a href="/news/{item.number}">{escape(item.title)}</a> {item.published:%H:%M:%S}</li>'
             for item in self.news.items()
         )
-        links = '<a href="/feed.xml">RSS</a> · <a href="/reports/">보고서</a> · <a href="/hooks/">받은 웹훅</a>'
+        links = " · ".join(f'<a href="{path}">{name}</a>' for path, name in LINKS)
         return _page("햄스터 뉴스룸", f"<p>{links}</p><ul>{news}</ul>")
 
     def _item(self, number: str) -> Answer:
@@ -126,6 +137,15 @@ def _unchanged(headers: Mapping[str, str], etag: str, modified: datetime) -> boo
         return modified.replace(microsecond=0) <= since
     except (ValueError, TypeError):  # no date, or one without a zone
         return False
+
+
+def _published(path: Path) -> Answer:
+    """A file of the site that is deployed."""
+    try:
+        body = path.read_bytes()
+    except OSError:
+        return missing()
+    return Answer(HTTPStatus.OK, body, {"Content-Type": TYPES[path.suffix], "Cache-Control": "no-cache"})
 
 
 def missing() -> Answer:

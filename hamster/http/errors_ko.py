@@ -10,6 +10,15 @@ import attrs
 import msgspec
 
 from actors.alerts.messages import AlertNotFound, WindowNotFound
+from actors.deploy.messages import (
+    BadBranch,
+    DeploymentPaused,
+    DeploymentRuns,
+    NotConfigured,
+    RepositoryUnusable,
+    UncommittedChanges,
+    UnknownBranch,
+)
 from actors.logs import InvalidLogName, NotALog, ReadingFailed, StaleCursor, TooManyReaders, UnknownLog
 from actors.logs.retention import RetentionOwned
 from actors.runtime import ActorRestarting, ActorStopped, AskTimeout, MailboxFull
@@ -198,7 +207,23 @@ TEMPLATE_VARIABLE = "템플릿에 필요한 변수 '{name}'이(가) 없습니다
 RECEIVER_NOT_FOUND = "웹훅 수신자 '{receiver_id}'을(를) 찾을 수 없습니다"
 RECEIVERS_FULL = "웹훅 수신자가 너무 많습니다. 쓰지 않는 것을 먼저 삭제해 주세요"
 
+DEPLOY_UNCONFIGURED = "배포할 저장소가 설정되어 있지 않습니다. 설정 파일의 [posco]에서 worktree를 지정해 주세요"
+DEPLOY_PAUSED = "배포 시스템이 중지되어 있습니다. deployment 서비스를 시작한 뒤 다시 시도해 주세요"
+DEPLOY_RUNS = "지금은 다른 작업({what})이 진행 중입니다. 끝난 뒤 다시 시도해 주세요"
+BRANCH_NAME = "브랜치 이름으로 사용할 수 없습니다: {name}"
+BRANCH_NOT_FOUND = "브랜치를 찾을 수 없습니다: {name}"
+BRANCH_TWICE = "branch와 target_branch의 값이 서로 다릅니다. 하나만 지정해 주세요"
+BRANCH_UNCOMMITTED = "커밋하지 않은 변경 사항이 있어 브랜치를 전환할 수 없습니다: {shown}"
+REPOSITORY_UNUSABLE = "저장소에서 처리할 수 없습니다: {text}"
+
 ENTRIES: Sequence[Entry] = (
+    Entry(NotConfigured, 409, DEPLOY_UNCONFIGURED),
+    Entry(DeploymentPaused, 409, DEPLOY_PAUSED),
+    Entry(DeploymentRuns, 409, DEPLOY_RUNS),
+    Entry(BadBranch, 400, BRANCH_NAME),
+    Entry(UnknownBranch, 404, BRANCH_NOT_FOUND),
+    Entry(UncommittedChanges, 409, BRANCH_UNCOMMITTED),
+    Entry(RepositoryUnusable, 409, REPOSITORY_UNUSABLE),
     Entry(InvalidNotice, 400, WEBHOOK_ADDRESS),
     Entry(InvalidTemplate, 400, TEMPLATE_FIELD),
     Entry(MissingVariable, 400, TEMPLATE_VARIABLE),

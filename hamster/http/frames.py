@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import assert_never
 
 import attrs
 import msgspec
 
 from actors.alerts.messages import AlertChanged
+from actors.deploy.messages import DeployEvent
 from actors.logs import Told
 from actors.metrics.messages import Readings, SampleTaken
 from actors.services import RollingEnded, ServiceChanged, ServiceEvent, ServicesConfigured, ServiceView
@@ -21,6 +21,7 @@ from hamster.http.log_models import told_json
 from hamster.http.masking import mask_text
 from hamster.http.metrics_models import metrics_model
 from hamster.http.news_frames import news_data
+from hamster.http.posco_frames import posco_data
 from hamster.http.rolling_alert import rolling_alert
 from hamster.http.service_encoding import ServiceEncoder
 from hamster.http.service_models import status_of
@@ -55,6 +56,7 @@ Event = (
     | NoticeQueued
     | NoticeSent
     | NoticeFailed
+    | DeployEvent
 )
 
 
@@ -123,7 +125,10 @@ class FrameMaker:
             case NewsPublished() | NewsSummed() | SourceChanged():
                 yield self.frame("news_update", news_data(event, self._stamp), service_id=_feed_of(event))
             case _:
-                assert_never(event)
+                yield self._posco_event(event)
+
+    def _posco_event(self, event: DeployEvent) -> Frame:
+        return self.frame("posco_event", posco_data(event, self._stamp))
 
     def log_update(self, name: str, entries: Sequence[Told]) -> Frame:
         """What was written to the log *name*, the oldest first."""

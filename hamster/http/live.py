@@ -7,6 +7,7 @@ import attrs
 import trio
 
 from actors.alerts.messages import AlertChanged
+from actors.deploy.messages import BranchSwitched, DeploymentChanged, GitChanged
 from actors.logs import Told
 from actors.metrics.messages import SampleTaken
 from actors.runtime import Lagged, Subscription
@@ -35,6 +36,9 @@ SHOWN: tuple[type[Event], ...] = (
     NoticeSent,
     NoticeFailed,
     SourceChanged,
+    DeploymentChanged,
+    BranchSwitched,
+    GitChanged,
 )
 """What becomes frames."""
 LOG_UPDATE = "log_update"

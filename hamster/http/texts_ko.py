@@ -168,3 +168,39 @@ WEBHOOK_TEST_OK = "웹훅 연결 테스트에 성공했습니다"
 WEBHOOK_TEST_FAILED = "웹훅 연결 테스트에 실패했습니다"
 TEMPLATE_REMOVED = "웹훅 템플릿 '{id}'이(가) 삭제되었습니다"
 RECEIVER_REMOVED = "웹훅 수신자 '{id}'이(가) 삭제되었습니다"
+
+DEPLOYMENT_STARTED = "'{branch}' 브랜치의 배포가 시작되었습니다"
+DEPLOYMENT_STOPPING = "배포를 중지하고 변경 사항을 되돌리는 중입니다"
+DEPLOYMENT_NOT_RUNNING = "진행 중인 배포가 없습니다"
+DEPLOYMENT_STEPS: Mapping[str, str] = {
+    "fetch": "원격 저장소 확인",
+    "check": "작업 트리 점검",
+    "backup": "변경 사항 보관",
+    "switch": "브랜치 전환",
+    "fast_forward": "최신 커밋 반영",
+    "build": "빌드",
+    "publish": "게시",
+    "verify": "사이트 확인",
+}
+DEPLOYMENT_EVENTS: Mapping[str, str] = {
+    "started": "'{branch}' 브랜치의 배포를 시작합니다",
+    "step_started": "배포 단계를 시작합니다: {step}",
+    "step_done": "배포 단계가 끝났습니다: {step}",
+    "rolling_back": "배포에 실패하여 이전 상태로 되돌리는 중입니다",
+    "succeeded": "'{branch}' 브랜치의 배포가 완료되었습니다",
+    "failed": "'{branch}' 브랜치의 배포에 실패했습니다",
+}
+BRANCH_SWITCHED = "'{branch}' 브랜치로 전환되었습니다"
+BRANCH_EVENTS: Mapping[str, str] = {
+    "idle": "브랜치 전환 대기 중입니다",
+    "checking": "'{branch}' 브랜치로 전환할 수 있는지 확인하는 중입니다",
+    "switching": "'{branch}' 브랜치로 전환하는 중입니다",
+    "verifying": "'{branch}' 브랜치로 전환되었는지 확인하는 중입니다",
+    "completed": "'{branch}' 브랜치로 전환되었습니다",
+    "failed": "'{branch}' 브랜치로 전환하지 못했습니다",
+}
+GIT_CHANGED = "저장소 상태가 변경되었습니다 (브랜치: {branch})"
+MONITORING_STARTED = "모니터링이 시작되었습니다"
+MONITORING_RUNS = "모니터링이 이미 실행 중입니다"
+MONITORING_STOPPED = "모니터링이 중지되었습니다"
+MONITORING_NOT_RUNNING = "모니터링이 이미 중지되어 있습니다"

@@ -26,6 +26,9 @@ FEATURES = (
     "subscribe",
     "filters",
     "log_update",
+    "news_update",
+    "webhook_event",
+    "posco_event",
 )
 BATCH = 64
 """Frames taken from a client's queue at a time; its own answers come between them."""

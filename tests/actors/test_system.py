@@ -19,7 +19,6 @@ from actors import (
     SampleTaken,
     ServiceChanged,
     ServiceSettings,
-    ServiceUnavailable,
     State,
     SystemSettings,
     open_system,
@@ -127,6 +126,9 @@ async def test_the_tree_names_every_actor_with_its_state(yard: Yard) -> None:
             ("system/alerts/book", "actor"),
             ("system/metrics", "supervisor"),
             ("system/metrics/sampler", "actor"),
+            ("system/deployer", "supervisor"),
+            ("system/deployer/repository", "actor"),
+            ("system/deployer/deployer", "actor"),
             ("system/services", "supervisor"),
             ("system/services/a", "actor"),
             ("system/services/b", "actor"),
@@ -139,16 +141,6 @@ def flat(node: TreeNode) -> Iterator[TreeNode]:
     yield node
     for child in node.children:
         yield from flat(child)
-
-
-async def test_a_service_of_a_kind_that_cannot_be_run_yet_says_so_and_is_stopped(yard: Yard) -> None:
-    async with open_system(yard.settings(ServiceSettings(id="pages", kind="deployment"))) as system:
-        for command in (system.services.start, system.services.restart):
-            with pytest.raises(ServiceUnavailable, match="kind 'deployment', which this version cannot run"):
-                await command("pages")
-        accepted = await system.services.stop("pages")
-        assert (accepted.changed, accepted.view.state, accepted.view.available) == (False, State.STOPPED, False)
-        assert system.services.ref("pages").statistics().restarts == 0
 
 
 async def test_patterns_name_services(yard: Yard) -> None:

@@ -27,6 +27,7 @@ def test_the_tree_has_every_actor_with_its_figures(demo: Hamster) -> None:
     expected = {"system", "system/metrics", "system/metrics/sampler", "system/services"}
     expected |= {"system/alerts", "system/alerts/book", "system/history", "system/history/recorder"}
     expected |= {"system/webhooks", "system/webhooks/outbox"}
+    expected |= {"system/deployer", "system/deployer/deployer", "system/deployer/repository"}
     expected |= {"system/logs", "system/logs/clerk", "system/logs/cleaner", "system/logs/alerts"}
     # Each log that is there has a follower of its own.
     senders = {path for path in by_path if path.startswith("system/logs/") and path.endswith(".log")}

@@ -128,7 +128,7 @@ def test_the_demo_once_shows_what_runs_and_leaves_nothing(tmp_path: Path) -> Non
     assert json.loads(lines[0])["event"] == "listening"
     rows = {line.split()[0]: line.split()[1] for line in lines[1:]}
     assert rows["ID"] == "STATUS"
-    assert (rows["newsroom"], rows["posco_news"], rows["deployment"]) == ("running", "running", "stopped")
+    assert (rows["newsroom"], rows["posco_news"], rows["deployment"]) == ("running", "running", "running")
     assert "flaky" in rows
 
 

@@ -291,7 +291,7 @@ class MonitorService(Actor):
         self._answer(CheckAborted(record.settings.id))
         record.standing, record.last = Standing(), None
         withdraw(record)
-        record.change(by, health=Health.UNKNOWN, health_detail=None, ready_at=None)
+        record.change(by, health=Health.UNKNOWN, health_detail=None, last_look=None, looked_at=None, ready_at=None)
 
     # -- looking
 
@@ -346,6 +346,7 @@ class MonitorService(Actor):
         told = notice(before, after)
         failure = failure_of(told, look, judge)
         changes: dict[str, object] = {"health": after.health, "health_detail": detail, "ready_at": ready_at}
+        changes |= {"last_look": look, "looked_at": datetime.now(UTC)}
         if failure is not None:
             changes["last_failure"] = failure
         record.change(Cause("probe", look.detail), **changes)

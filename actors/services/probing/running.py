@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
@@ -48,6 +48,8 @@ class _Child:
 
     process: subprocess.Popen[bytes]
     output: int | None = None
+    errors: int | None = None
+    """What it says on the side, where that is wanted apart."""
     given: int | None = None
     ended: int | None = None
     """Readable once it has ended, without reaping it."""
@@ -60,10 +62,10 @@ class _Child:
 
     def close(self) -> None:
         """Close what is still open."""
-        for descriptor in (self.output, self.given, self.ended):
+        for descriptor in (self.output, self.errors, self.given, self.ended):
             if descriptor is not None:
                 os.close(descriptor)
-        self.output = self.given = self.ended = None
+        self.output = self.errors = self.given = self.ended = None
 
 
 @attrs.frozen
@@ -87,14 +89,14 @@ class _Launch:
         self._unwanted = False
         self._child: _Child | None = None
 
-    def run(self, argv: Sequence[str], whereabouts: "Whereabouts", *, given: bool) -> None:
+    def run(self, argv: Sequence[str], whereabouts: "Whereabouts", *, given: bool, apart: bool) -> None:
         """In the thread.
 
         Raises:
             OSError: It could not be started.
             LookFailed: There is no such user or group.
         """
-        child = _started(argv, whereabouts, given=given)
+        child = _started(argv, whereabouts, given=given, apart=apart)
         with self._lock:
             self._child = child
             unwanted = self._unwanted
@@ -110,11 +112,12 @@ class _Launch:
             return self._child
 
 
-def _started(argv: Sequence[str], where: Whereabouts, *, given: bool) -> _Child:
+def _started(argv: Sequence[str], where: Whereabouts, *, given: bool, apart: bool) -> _Child:
     """Start the command. All that can fail for want of descriptors fails here, and leaves nothing."""
     who = _identity(where)
     with ExitStack() as theirs, ExitStack() as ours:
         output = _pipe_into(ours, theirs)
+        errors = _pipe_into(ours, theirs) if apart else (None, output[1])
         if given:
             stdin_read, stdin_write = os.pipe()
             theirs.callback(os.close, stdin_read)
@@ -128,7 +131,7 @@ def _started(argv: Sequence[str], where: Whereabouts, *, given: bool) -> _Child:
             cwd=where.cwd,
             stdin=stdin_read,
             stdout=output[1],
-            stderr=output[1],
+            stderr=errors[1],
             start_new_session=True,
             user=None if who is None else who[0],
             group=None if who is None else who[1],
@@ -141,7 +144,7 @@ def _started(argv: Sequence[str], where: Whereabouts, *, given: bool) -> _Child:
             child.kill_group()
             process.wait()
             raise
-        child.output, child.given = output[0], stdin_write
+        child.output, child.errors, child.given = output[0], errors[0], stdin_write
         ours.pop_all()
         return child
 
@@ -174,6 +177,8 @@ async def run(
     where: Whereabouts | None = None,
     given: bytes | None = None,
     output: bytearray | None = None,
+    errors: bytearray | None = None,
+    said: Callable[[bytes], Awaitable[None]] | None = None,
     kept: int = 4096,
 ) -> Ended:
     """Run a command to its end, or until its caller is cancelled. Nothing of its process group is left behind.
@@ -185,16 +190,19 @@ async def run(
         where: Where it runs, and as whom; None for as we do.
         given: Its input; None for an empty one.
         output: Where its output is put while it comes, for who will not hear of its end.
+        errors: Where what it says on the side is put, apart from its output.
+        said: Takes its output as it comes; the command waits while it does.
         kept: Bytes from the end of its output.
 
     Raises:
         LookFailed: It could not be started.
     """
-    child = await _start(argv, where or Whereabouts(), given=given is not None)
+    child = await _start(argv, where or Whereabouts(), given=given is not None, apart=errors is not None)
     released = None
     try:
         released = await guard(child.process.pid, child.ended)
-        return await _follow(child, given, bytearray() if output is None else output, kept)
+        streams = _Streams(bytearray() if output is None else output, errors, said, kept)
+        return await _follow(child, given, streams)
     finally:
         try:
             await _end(child)
@@ -203,14 +211,14 @@ async def run(
                 released()
 
 
-async def _start(argv: Sequence[str], where: Whereabouts, *, given: bool) -> _Child:
+async def _start(argv: Sequence[str], where: Whereabouts, *, given: bool, apart: bool) -> _Child:
     limiter = _launching.get()
     if limiter is None:
         limiter = trio.CapacityLimiter(LAUNCHERS)
         _launching.set(limiter)
     launch = _Launch()
     try:
-        start = partial(launch.run, argv, where, given=given)
+        start = partial(launch.run, argv, where, given=given, apart=apart)
         await trio.to_thread.run_sync(start, abandon_on_cancel=True, limiter=limiter)
     except OSError as error:
         raise _not_started(error, argv[0], where) from error
@@ -234,10 +242,20 @@ def _not_started(error: OSError, program: str, where: Whereabouts) -> LookFailed
     return LookFailed(f"cannot start {program!r}: {error.strerror}", ours=error.errno in OURS)
 
 
-async def _follow(child: _Child, given: bytes | None, output: bytearray, kept: int) -> Ended:
-    drained = trio.Event()
+@attrs.frozen
+class _Streams:
+    """Where what a command prints is put."""
+
+    output: bytearray
+    errors: bytearray | None
+    said: Callable[[bytes], Awaitable[None]] | None
+    kept: int
+
+
+async def _follow(child: _Child, given: bytes | None, streams: _Streams) -> Ended:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_drain, child, output, kept, drained)
+        drained = trio.Event()
+        nursery.start_soon(_drain, child, streams, drained)
         nursery.start_soon(_give, child, given)
         await _wait(child)
         child.kill_group()
@@ -246,18 +264,31 @@ async def _follow(child: _Child, given: bytes | None, output: bytearray, kept: i
             await drained.wait()
         nursery.cancel_scope.cancel()
     if code >= 0:
-        return Ended(code, None, bytes(output))
-    return Ended(None, _name(-code), bytes(output))
+        return Ended(code, None, bytes(streams.output))
+    return Ended(None, _name(-code), bytes(streams.output))
 
 
-async def _drain(child: _Child, output: bytearray, kept: int, drained: trio.Event) -> None:
-    descriptor, child.output = child.output, None
-    if descriptor is not None:
-        async with trio.lowlevel.FdStream(descriptor) as pipe:
-            async for data in pipe:
-                output += data
-                del output[:-kept]
+async def _drain(child: _Child, streams: _Streams, drained: trio.Event) -> None:
+    output, child.output = child.output, None
+    errors, child.errors = child.errors, None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_read, output, streams.output, streams.kept, streams.said)
+        if streams.errors is not None:
+            nursery.start_soon(_read, errors, streams.errors, streams.kept, None)
     drained.set()
+
+
+async def _read(
+    descriptor: int | None, into: bytearray, kept: int, said: Callable[[bytes], Awaitable[None]] | None
+) -> None:
+    if descriptor is None:
+        return
+    async with trio.lowlevel.FdStream(descriptor) as pipe:
+        async for data in pipe:
+            into += data
+            del into[:-kept]
+            if said is not None:
+                await said(bytes(data))
 
 
 async def _give(child: _Child, given: bytes | None) -> None:

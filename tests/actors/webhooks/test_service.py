@@ -22,8 +22,8 @@ def webhooks(*, autostart: bool) -> ServiceSettings:
     return ServiceSettings(id="webhook_system", kind="webhooks", autostart=autostart)
 
 
-async def test_it_starts_by_itself_in_the_default_configuration_and_is_the_only_one() -> None:
-    assert [service.id for service in contract_services() if service.autostart] == ["webhook_system"]
+async def test_the_parts_of_the_system_itself_start_by_themselves_in_the_default_configuration() -> None:
+    assert [service.id for service in contract_services() if service.autostart] == ["deployment", "webhook_system"]
 
 
 async def test_without_such_a_service_notices_go_out(yard: Yard) -> None:

@@ -6,6 +6,7 @@ from typing import cast
 from actors import ProcessOptions, ServiceSettings, System, SystemSettings
 from actors.alerts.actor import Alerts, new_record
 from actors.alerts.messages import AlertCommands
+from actors.deploy.deploy import Deployments
 from actors.logs import Logs
 from actors.logs.retention import Retention
 from actors.metrics.actor import MetricsRecord
@@ -53,6 +54,7 @@ def shown(*services: ServiceSettings, tmp: str = "unused") -> System:
         cast("Logs", None),
         cast("Retention", None),
         cast("Webhooks", None),
+        cast("Deployments", None),
         cast("MetricsRecord", None),
     )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from actors.inotify import Inotify, Unavailable
 from actors.logs import logs as logs_module
 from actors.logs.following import follower
 from actors.logs.following.state import LOOK_SECONDS, Feed, Told
-from actors.logs.inotify import Inotify, Unavailable
 from actors.logs.known import KnownLog
 from actors.logs.logs import FOLLOWERS, POLL_SECONDS
 from actors.logs.reading import Filter
