@@ -58,6 +58,7 @@ from actors.services.monitors.feed import table as feeds
 from actors.services.monitors.feed.messages import NewsPublished, NewsSummed
 from actors.services.monitors.report import table as reports
 from actors.services.monitors.zones import calendar_zone
+from actors.services.news import News
 from actors.services.probing.guarding import guarded_by
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
@@ -159,6 +160,7 @@ class System:
         self.retention = retention
         self.webhooks = webhooks
         self.deployments = deployments
+        self.news = News(services, store)
         self._watched = watched
         self._root = root
         self._keeper = keeper

@@ -21,6 +21,7 @@ from hamster.http import (
     log_streams,
     logs,
     metrics,
+    news,
     posco,
     reloading,
     rolling,
@@ -32,10 +33,12 @@ from hamster.http import (
     services,
     webhook_enhanced,
     webhook_receivers,
+    webhook_singular,
     webhook_templates,
     webhooks,
     ws,
 )
+from hamster.http import system as system_routes
 from hamster.http.alert_texts import korean
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
@@ -134,6 +137,9 @@ async def _open_hamster(
                 partial(webhook_templates.register, system=running, stamp=stamp),
                 partial(webhook_enhanced.register, system=running, stamp=stamp, zone=zone),
                 partial(webhook_receivers.register, system=running, stamp=stamp, zone=zone),
+                partial(webhook_singular.register, system=running),
+                partial(news.register, system=running, stamp=stamp),
+                partial(system_routes.register, system=running, stamp=stamp),
                 partial(posco.register, system=running, stamp=stamp),
                 partial(scraping.register, system=running, hub=hub),
                 partial(actors.register, system=running),

@@ -40,6 +40,8 @@ class LookTicket:
 
     def __init__(self, service: str) -> None:
         self.service = service
+        self.force = False
+        """Look as if for the first time; of a feed: ask also a server that wants to be left alone."""
         self._settled = trio.Event()
         self._answer: Look | CheckAborted = CheckAborted(service)
 
@@ -65,7 +67,7 @@ class LookTicket:
 class Checked(Protocol):
     """A service that can be looked at on command."""
 
-    def check(self) -> LookTicket: ...
+    def check(self, *, force: bool) -> LookTicket: ...
 
 
 @attrs.frozen
@@ -74,10 +76,11 @@ class CheckNow(Message[ServiceCommands, LookTicket]):
 
     service: str
     kind: str
+    force: bool = False
 
     errors = (NotCheckable, NotRunning)
 
     def deliver(self, to: ServiceCommands) -> LookTicket:
         if not isinstance(to, Checked):
             raise NotCheckable(self.service, self.kind)
-        return to.check()
+        return to.check(force=self.force)

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
+from typing import TypeVar
 
 import attrs
 import trio
 
-from actors.runtime import Bus, Cell, ChildSpec, Message, Ref, Supervisor
+from actors.runtime import Actor, Bus, Cell, ChildSpec, Message, Ref, Supervisor
 from actors.services.added import forget, keep
 from actors.services.causes import COMMAND, Cause
 from actors.services.checking import CheckNow, LookTicket
@@ -48,6 +49,8 @@ from actors.services.targets import instances_of, select
 from actors.setting_rules import SettingProblem, SettingsError
 from actors.settings import ServiceSettings, expanded, instance_ids, service_problems
 from actors.store import Store
+
+A = TypeVar("A", bound=Actor)
 
 Remember = Callable[[str], Awaitable[None]]
 """Keeps what is wanted of the service of that id."""
@@ -158,8 +161,8 @@ class Services:
             await self._remember(service_id)
         return accepted
 
-    async def check(self, service_id: str) -> LookTicket:
-        """Look at it now; the ticket is to wait with for what is found.
+    async def check(self, service_id: str, *, force: bool = False) -> LookTicket:
+        """Look at it now; the ticket is to wait with for what is found. With *force* as if for the first time.
 
         Raises:
             ServiceNotFound: There is none of this id.
@@ -167,7 +170,7 @@ class Services:
             NotRunning: It is stopped.
         """
         kind = self.view(service_id).settings.kind
-        return await self.ref(service_id).ask(CheckNow(service_id, kind))
+        return await self.ref(service_id).ask(CheckNow(service_id, kind, force))
 
     async def reload(self, service_id: str) -> ReloadTaken:
         """Have it read its configuration again, while it runs; what came of it is told as `ReloadEnded`.
@@ -217,6 +220,10 @@ class Services:
         record = self._roster.monitor(service_id)
         return record.memory.board if isinstance(record, FeedRecord) else None
 
+    async def beside(self, name: str, factory: Callable[[], A]) -> Ref[A]:
+        """Start an actor beside those of the services, which no service can be named as."""
+        return await self._roster.premises.supervisor.start(ChildSpec(name, factory))
+
     # -- rolling restarts
 
     @property
@@ -236,8 +243,7 @@ class Services:
         ids = self.matching(target)
         async with self._rolling:
             if self._roller is None:
-                factory = partial(RollingRestarts, self, self._rollings, self._bus)
-                self._roller = await self._roster.premises.supervisor.start(ChildSpec(ROLLING, factory))
+                self._roller = await self.beside(ROLLING, partial(RollingRestarts, self, self._rollings, self._bus))
         return await self._roller.ask(Roll(target, ids, parallel))
 
     async def rolled(self, target: str) -> Rolling:

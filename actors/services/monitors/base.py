@@ -194,8 +194,8 @@ class MonitorService(Actor):
         if self.record.view.state is not State.STOPPED:
             self._end(SHUTDOWN)
 
-    def check(self) -> LookTicket:
-        """Look now, or wait for the look that is on.
+    def check(self, *, force: bool) -> LookTicket:
+        """Look now, or wait for the look that is on; *force* is for a look that begins now.
 
         Raises:
             NotRunning: It is stopped.
@@ -205,6 +205,7 @@ class MonitorService(Actor):
             raise NotRunning(record.settings.id)
         if record.ticket is None:
             record.ticket = LookTicket(record.settings.id)
+        record.ticket.force = record.ticket.force or force
         ticket = record.ticket  # the look might be done before this is through
         self._begin_look()
         return ticket

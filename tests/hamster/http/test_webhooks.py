@@ -316,3 +316,27 @@ async def test_the_websocket_tells_of_each_step(tmp_path: Path) -> None:
                     told.append(frame["data"])
         assert [one["event"] for one in told] == ["queued", "retry", "sent"]
         assert {one["webhook_id"] for one in told} == {"webhook_1"}
+
+
+async def test_the_singular_path_is_the_same_for_every_call_and_tests_an_address(tmp_path: Path) -> None:
+    async with a_receiver() as receiver, asking(tmp_path) as server:
+        found = await server.got("POST", "/api/webhook/send", body(receiver))
+        assert found["webhook_id"] == "webhook_1"
+        await server.until("webhook_1", "success")
+        for path in (
+            "history",
+            "history/webhook_1",
+            "templates",
+            "templates/posco_news_alert",
+            "statistics",
+            "receivers",
+        ):
+            assert await server.ask("GET", f"/api/webhook/{path}") == await server.ask("GET", f"/api/webhooks/{path}")
+        tested = await server.got("POST", "/api/webhook/test", {"url": receiver.url(), "message": "들립니까"})
+        assert (tested["success"], tested["response_status"]) == (True, 204)
+        assert receiver.arrived[-1].text == "들립니까"
+        receiver.answers[:] = [Answer(500)]
+        failed = await server.got("POST", "/api/webhook/test", {"url": receiver.url(), "message": "x"})
+        assert (failed["success"], failed["response_status"]) == (False, 500)
+        status, _ = await server.ask("POST", "/api/webhook/test", {"message": "x"})
+        assert status == 400

@@ -104,11 +104,12 @@ class Desk:
         """Its id."""
         return self._settings.id
 
-    async def look(self, *, everything: bool = False) -> Look:
+    async def look(self, *, everything: bool = False, force: bool = False) -> Look:
         """Visit what is due, and judge what is known.
 
         Args:
             everything: Visit also what is not due; but no server that wants to be left alone.
+            force: Those, too, and have each document come whether it has changed or not.
         """
         began = trio.current_time()
         try:
@@ -117,8 +118,8 @@ class Desk:
             return Look(ok=False, detail=str(error), latency=trio.current_time() - began, ours=True)
         async with trio.open_nursery() as nursery:
             for endpoint in self._endpoints():
-                if self._is_due(endpoint, everything=everything):
-                    nursery.start_soon(self._visit, endpoint)
+                if force or self._is_due(endpoint, everything=everything):
+                    nursery.start_soon(self._visit, endpoint, force)
         await self._judge()
         return self._look(trio.current_time() - began)
 
@@ -175,10 +176,10 @@ class Desk:
 
     # -- a visit
 
-    async def _visit(self, endpoint: Endpoint) -> None:
+    async def _visit(self, endpoint: Endpoint, force: bool) -> None:
         options, visits = self._options, self._visits(endpoint)
         visits.begin(options, trio.current_time(), self._surface.wall())
-        outcome = await self._fetch(endpoint)
+        outcome = await self._fetch(endpoint, force=force)
         if isinstance(outcome, Fetched):
             outcome = await self._taken(endpoint, outcome)
         now, at = trio.current_time(), instant(self._surface.wall())
@@ -192,11 +193,12 @@ class Desk:
         )
         visits.succeed(options, now, at, awaited=awaited)
 
-    async def _fetch(self, endpoint: Endpoint) -> Outcome:
+    async def _fetch(self, endpoint: Endpoint, *, force: bool) -> Outcome:
         options = self._options
         known = self._documents.get(endpoint.id)
         # What its sources have not been read out of must come, whether it has changed or not.
-        validators = known.validators if known is not None and self._read_before(endpoint) else Validators()
+        here = known is not None and not force and self._read_before(endpoint)
+        validators = known.validators if known is not None and here else Validators()
         if endpoint.file is not None:
             return await fetch_file(
                 endpoint.file, validators=validators, timeout=options.timeout, max_bytes=options.max_bytes

@@ -38,7 +38,8 @@ class FeedMonitor(TimedMonitor):
 
     async def look(self) -> Look:
         desk = self._opened()
-        return await desk.look(everything=self.record.ticket is not None)
+        ticket = self.record.ticket
+        return await desk.look(everything=ticket is not None, force=ticket is not None and ticket.force)
 
     def judge(self) -> Judge:
         # The desk counts errors by itself: of several documents, each has its own.

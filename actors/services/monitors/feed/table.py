@@ -52,7 +52,10 @@ CREATE TABLE news (
 CREATE INDEX news_of_endpoint ON news (service, endpoint, key);
 """
 
-MIGRATIONS = Migrations("feeds", (_TABLES,))
+_CLEARED = "ALTER TABLE news ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0"
+"""An item that was cleared is not shown any more; it stays, for else it would be news again."""
+
+MIGRATIONS = Migrations("feeds", (_TABLES, _CLEARED))
 
 
 class Told(enum.IntEnum):
