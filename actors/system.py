@@ -29,7 +29,7 @@ from actors.logs.retention import CleanerActor, Retention
 from actors.metrics import parts, tiers
 from actors.metrics.actor import MetricsActor, MetricsRecord, new_record, watch_by
 from actors.metrics.charts import Charts
-from actors.metrics.messages import MetricsQuestions, Readings
+from actors.metrics.messages import ConfigureMetrics, MetricsQuestions, Readings
 from actors.metrics.rules import rules_of
 from actors.metrics.top import Processes
 from actors.runtime import (
@@ -63,12 +63,10 @@ from actors.services.probing.guarding import guarded_by
 from actors.services.schedule import WallClock, utc_now
 from actors.services.schedule_times import Timetable, load_times
 from actors.settings import (
-    AlertSettings,
     LogsSettings,
-    PoscoSettings,
+    MetricsSettings,
     ServiceSettings,
     SystemSettings,
-    WebhookSettings,
 )
 from actors.store import Migrations, Store, StoreError, open_store
 from actors.webhooks import messages as webhooks
@@ -128,6 +126,12 @@ class Metrics:
     processes: Processes
     """The processes that use most."""
 
+    def configure(self, settings: MetricsSettings) -> None:
+        """Sample by these settings from now on."""
+        self.ref.tell(ConfigureMetrics(settings))
+        self.charts.configure(settings)
+        self.processes.configure(settings.interval)
+
 
 class System:
     """A running backend: refs to ask and tell, cells to look at and follow, and the bus with every event."""
@@ -166,16 +170,15 @@ class System:
         self._keeper = keeper
         self._stopping = False
 
-    def configure(
-        self, alerts: AlertSettings, logs: LogsSettings, webhooks: WebhookSettings, posco: PoscoSettings
-    ) -> None:
-        """Go by these settings from now on, without a restart of anything."""
-        self.alerts.configure(alerts)
-        watch_by(self._watched, rules_of(alerts.rules))
-        self.logs.configure(outside_logs(logs), logs.alerts)
-        self.retention.configure(logs.retention)
-        self.webhooks.configure(webhooks)
-        self.deployments.configure(posco)
+    def configure(self, settings: SystemSettings) -> None:
+        """Go by these settings from now on, without a restart of anything; services and the zone stay what they are."""
+        self.alerts.configure(settings.alerts)
+        watch_by(self._watched, rules_of(settings.alerts.rules))
+        self.metrics.configure(settings.metrics)
+        self.logs.configure(outside_logs(settings.logs), settings.logs.alerts)
+        self.retention.configure(settings.logs.retention)
+        self.webhooks.configure(settings.webhooks)
+        self.deployments.configure(settings.posco)
 
     def tree(self) -> TreeNode:
         """Every supervisor and actor with its state and statistics, as of now."""
@@ -425,7 +428,7 @@ async def _open_metrics(
     record = new_record(settings.metrics, bus, rules_of(settings.alerts.rules), active=active, samples=samples)
 
     def make() -> MetricsActor:
-        return MetricsActor(record, settings.metrics, settings.data_dir, services.board, bus, store=store)
+        return MetricsActor(record, settings.data_dir, services.board, bus, store=store)
 
     ref = await domain.start(ChildSpec("sampler", make))
     processes = Processes(services.board, settings.metrics.interval)

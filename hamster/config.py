@@ -43,7 +43,8 @@ class TimeSettings:
 class HamsterConfig:
     """Everything that was configured.
 
-    `source` is the file it came from, None for the defaults alone. `warnings` are what is allowed in it but
+    `source` is the file it came from, None for the defaults alone, and `given` are its tables as they are written.
+    `warnings` are what is allowed in it but
     worth a look, in the order of their lines. `over` is what the command line says over keys of [server]: it is in
     `server` already, and still counts when the file is read again.
     """
@@ -59,6 +60,7 @@ class HamsterConfig:
     source: Path | None = None
     warnings: tuple[Problem, ...] = ()
     over: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    given: Mapping[str, object] = attrs.field(factory=dict[str, object])
 
     def system(self, data_dir: Path) -> SystemSettings:
         """What `open_system` takes."""
@@ -114,5 +116,6 @@ def load_config(path: Path | None) -> HamsterConfig:
         time=time or TimeSettings(),
         services=services,
         source=path,
+        given=file.document,
         warnings=tuple(sorted(file.warnings, key=lambda warning: warning.line or 0)),
     )

@@ -31,6 +31,7 @@ from hamster.http import (
     service_input,
     service_reloads,
     services,
+    settings,
     webhook_enhanced,
     webhook_receivers,
     webhook_singular,
@@ -50,6 +51,7 @@ from hamster.http.times import stamper, zone_of
 from hamster.reloading import Reloader
 from hamster.server import Server, open_server
 from hamster.server_settings import ServerSettings
+from hamster.settings.run_time import RunTimeSettings
 
 
 @attrs.frozen
@@ -111,11 +113,13 @@ async def _open_hamster(
     config: HamsterConfig | None,
     stopping: StoppingSwitch,
 ) -> AsyncGenerator[Hamster, None]:
-    async with open_system(system, sentences=korean) as running:
+    run_time = await load_run_time(system, config)
+    async with open_system(run_time.effective, sentences=korean) as running:
+        run_time.attach(running)
         zone = zone_of(system.zone)
         stamp = stamper(zone)
         token = LocalToken()
-        reloader = Reloader(config, running)
+        reloader = Reloader(config, running, run_time)
         reloader.settled()
         hub = Hub(running, FrameMaker(running, stamp))
         app = make_app(
@@ -130,7 +134,8 @@ async def _open_hamster(
                 partial(metrics.register, system=running, stamp=stamp, zone=zone),
                 partial(logs.register, system=running, stamp=stamp, zone=zone),
                 partial(log_files.register, system=running, stamp=stamp),
-                partial(log_retention.register, system=running),
+                partial(log_retention.register, system=running, run_time=run_time),
+                partial(settings.register, run_time=run_time, stamp=stamp, token=token),
                 partial(log_streams.register, system=running, stamp=stamp),
                 partial(alerts.register, system=running, stamp=stamp, zone=zone),
                 partial(webhooks.register, system=running, stamp=stamp, zone=zone),
@@ -161,6 +166,12 @@ async def _open_hamster(
                 with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
                     await hamster.stop_services()
                     await hub.settle()  # who is connected hears how the services ended
+
+
+async def load_run_time(system: SystemSettings, config: HamsterConfig | None) -> RunTimeSettings:
+    """What was set at run time, over *system*."""
+    config = config or HamsterConfig()
+    return await RunTimeSettings.load(system, config.given, config.source)
 
 
 @asynccontextmanager

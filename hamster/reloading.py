@@ -14,6 +14,7 @@ from actors.setting_rules import SettingsError, dotted
 from actors.system import System
 from hamster.config import ConfigError, HamsterConfig, Problem, default_source, load_config
 from hamster.config_file import placed
+from hamster.settings.run_time import RunTimeSettings
 
 log = logging.getLogger("hamster")
 
@@ -22,7 +23,9 @@ ALERTS, ALERT = "configuration", "file"
 SHOWN = 5
 """Places of mistakes that fit it; all are in the log and in the answer."""
 
-SECTIONS_APPLIED = frozenset({"services", "alerts", "logs", "webhooks", "posco", "source", "warnings", "over"})
+SECTIONS_APPLIED = frozenset(
+    {"services", "alerts", "metrics", "logs", "webhooks", "posco", "source", "warnings", "over", "given"}
+)
 """Fields of a configuration that need no restart of ours: they are applied, or are no settings."""
 
 
@@ -47,10 +50,11 @@ class NothingToReload(Exception):
 class Reloader:
     """Reads the configuration again. One reload at a time; none touches anything when the file is wrong."""
 
-    def __init__(self, config: HamsterConfig | None, system: System) -> None:
-        """*config* is what we run by; None: there is no file, nor will there be."""
+    def __init__(self, config: HamsterConfig | None, system: System, run_time: RunTimeSettings) -> None:
+        """*config* is what we run by; None: there is no file, nor will there be. *run_time* is set over it."""
         self._config = config
         self._system = system
+        self._run_time = run_time
         self._bus = system.bus
         self._one_at_a_time = trio.Lock()
 
@@ -104,7 +108,8 @@ class Reloader:
             # Right by itself, at odds with what was added at run time.
             assert new.source is not None  # noqa: S101 - it was just read
             raise ConfigError(await trio.to_thread.run_sync(placed, new.source, error.problems)) from None
-        self._system.configure(new.alerts, new.logs, new.webhooks, new.posco)
+        base = new.system(self._system.settings.data_dir)
+        self._system.configure(self._run_time.rebase(base, new.given, new.source))
         return outcome
 
     def _applied(

@@ -50,12 +50,21 @@ class Retention:
     @property
     def policy(self) -> RetentionOptions:
         """What holds."""
-        return self._configured or self._own or RetentionOptions()
+        return self.would_be(self._own)
 
     @property
     def is_configured(self) -> bool:
         """Whether the file owns it."""
         return self._configured is not None
+
+    @property
+    def own(self) -> RetentionOptions | None:
+        """What was set over the API; None: nothing was."""
+        return self._own
+
+    def would_be(self, own: RetentionOptions | None) -> RetentionOptions:
+        """What would hold if *own* were set."""
+        return self._configured or own or RetentionOptions()
 
     async def load(self) -> None:
         """Know what was set over the API; a store that cannot say leaves the default."""
@@ -76,7 +85,15 @@ class Retention:
         """
         if self._configured is not None:
             raise RetentionOwned
-        text = msgspec.json.encode(attrs.asdict(policy)).decode()
+        await self.put(policy)
+
+    async def put(self, policy: RetentionOptions | None) -> None:
+        """Keep *policy* as what was set over the API, whoever's it is; None: nothing was.
+
+        Raises:
+            StoreError: It cannot be kept; the one before holds.
+        """
+        text = None if policy is None else msgspec.json.encode(attrs.asdict(policy)).decode()
         await self._store.write(lambda connection: _write(connection, text))
         self._own = policy
 
@@ -133,5 +150,8 @@ def _read(connection: sqlite3.Connection) -> RetentionOptions | None:
     return policy
 
 
-def _write(connection: sqlite3.Connection, text: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO log_retention VALUES (1, ?)", (text,))
+def _write(connection: sqlite3.Connection, text: str | None) -> None:
+    if text is None:
+        connection.execute("DELETE FROM log_retention")
+    else:
+        connection.execute("INSERT OR REPLACE INTO log_retention VALUES (1, ?)", (text,))

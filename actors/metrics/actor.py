@@ -20,7 +20,7 @@ from actors.metrics.rules import Change, Rule, RuleState, changes, initial, step
 from actors.metrics.sampler import Sampler
 from actors.metrics.stability import Stability, StabilityView
 from actors.metrics.usage import ProcessUsage, Usage
-from actors.runtime import Actor, Bus, Cell, Lagged, Message, Subscription
+from actors.runtime import Actor, Bus, Cell, Lagged, Message, Subscription, Timer
 from actors.services.messages import Board, ServiceEvent, State
 from actors.settings import Figure, MetricsSettings
 from actors.store import Store
@@ -38,6 +38,7 @@ SOURCE = "metrics"
 class MetricsRecord:
     """What the metrics actor knows; outlives its incarnations."""
 
+    settings: MetricsSettings
     history: History
     stability: Stability
     readings: Cell[Readings]
@@ -78,6 +79,7 @@ def new_record(
     states = initial(rules, active)
     known = {key for state in states for key in (state.key, state.lost_key)}
     return MetricsRecord(
+        settings,
         history,
         Stability(),
         Cell(Readings(rules=states)),
@@ -131,7 +133,6 @@ class MetricsActor(Actor):
     def __init__(
         self,
         record: MetricsRecord,
-        settings: MetricsSettings,
         data_dir: Path,
         board: Cell[Board],
         bus: Bus,
@@ -141,7 +142,7 @@ class MetricsActor(Actor):
     ) -> None:
         self._record = record
         self._store = store
-        self._interval = settings.interval
+        self._timer: Timer | None = None
         self._data_dir = data_dir
         self._board = board
         self._bus = bus
@@ -156,12 +157,28 @@ class MetricsActor(Actor):
         self._sampler = Sampler(self._data_dir, machine=self._machine)
         self._usage = ProcessUsage()
         self.context.start_soon(self._follow_services, name="metrics: service events")
-        self.context.every(self._interval, lambda _: _Due())
+        self._tick()
         for key in self._record.orphans:
             self._bus.publish(AlertCleared(source=SOURCE, key=key, detail="its rule is gone"))
         self._record.orphans.clear()
         # One at once for those who ask right after the start; CPU use needs a moment to be known.
         self.context.after(FIRST_SAMPLE_SECONDS, lambda _: _Due())
+
+    def configure(self, settings: MetricsSettings) -> None:
+        """Sample by these settings from now on."""
+        if settings != self._record.settings:
+            self._record.settings = settings
+            self._record.history.resize(settings.history_seconds, settings.interval)
+            self._tick()
+
+    @property
+    def _interval(self) -> float:
+        return self._record.settings.interval
+
+    def _tick(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.context.every(self._interval, lambda _: _Due())
 
     async def on_stop(self) -> None:
         self._save()

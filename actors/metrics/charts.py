@@ -53,6 +53,10 @@ class Charts:
         self._in_memory = timedelta(seconds=settings.history_seconds)
         self._clock = clock
 
+    def configure(self, settings: MetricsSettings) -> None:
+        """Know how far back the memory reaches now."""
+        self._in_memory = timedelta(seconds=settings.history_seconds)
+
     async def draw(self, start: datetime, end: datetime, step: float | None = None) -> list[Point]:
         """Points from *start* to *end* (aware), both included, one per *step* seconds or as many as fit.
 

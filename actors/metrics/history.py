@@ -71,6 +71,12 @@ class History:
         # Rounded first: 600 / 0.1 is a hair more than 6000.
         self._samples: deque[Sample] = deque(maxlen=max(1, math.ceil(round(seconds / interval, 6))))
 
+    def resize(self, seconds: float, interval: float) -> None:
+        """Reach as far back as a new one of these would; the newest samples stay. Raises as the constructor."""
+        fresh = History(seconds, interval)
+        fresh._samples.extend(self._samples)
+        self._interval, self._samples = fresh._interval, fresh._samples
+
     def __len__(self) -> int:
         return len(self._samples)
 

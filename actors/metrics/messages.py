@@ -12,6 +12,7 @@ from actors.metrics.rules import Health, RuleState
 from actors.metrics.stability import StabilityView
 from actors.metrics.usage import Usage
 from actors.runtime import Message
+from actors.settings import MetricsSettings
 from actors.store import StoreError
 
 
@@ -57,6 +58,8 @@ class MetricsQuestions(Protocol):
     def clear(self) -> Awaitable[int]: ...
 
     def stability(self, now: datetime) -> StabilityView: ...
+
+    def configure(self, settings: MetricsSettings) -> None: ...
 
 
 @attrs.frozen
@@ -106,3 +109,13 @@ class GetStability(Message[MetricsQuestions, StabilityView]):
 
     def deliver(self, to: MetricsQuestions) -> StabilityView:
         return to.stability(self.now)
+
+
+@attrs.frozen
+class ConfigureMetrics(Message[MetricsQuestions, None]):
+    """Sample by these settings from now on."""
+
+    settings: MetricsSettings
+
+    def deliver(self, to: MetricsQuestions) -> None:
+        to.configure(self.settings)

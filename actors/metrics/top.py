@@ -136,6 +136,10 @@ class Processes:
         self._top = top or Top()
         self._thread = trio.CapacityLimiter(1)
 
+    def configure(self, interval: float) -> None:
+        """Look anew once in *interval* seconds at most."""
+        self._interval = interval
+
     async def biggest(self, *, sort: Sort = "cpu", limit: int = 20) -> list[ProcessView]:
         """The *limit* processes that use most, those first; looked at anew once a sampling interval at most."""
         pids = {view.id: view.pid for view in self._board.value.values() if view.pid is not None}

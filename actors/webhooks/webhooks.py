@@ -346,6 +346,28 @@ class Webhooks:
         kept = await self._read(_defaults)
         return {**self._settings.addresses, **kept}
 
+    @property
+    def configured_addresses(self) -> Mapping[str, str]:
+        """Those of the configuration."""
+        return self._settings.addresses
+
+    async def own_addresses(self) -> Mapping[str, str]:
+        """Those that were set over the API, which come first."""
+        return await self._read(_defaults)
+
+    async def put_addresses(self, addresses: Mapping[str, str]) -> None:
+        """Have these, and no others, be those that were set over the API. Raises `InvalidNotice` for what is none."""
+        for url in addresses.values():
+            receiver_of(url)
+
+        def transaction(connection: sqlite3.Connection) -> None:
+            if dict(_defaults(connection)) != dict(addresses):
+                connection.execute("DELETE FROM webhook_defaults")
+                rows = [(name, url, time.time()) for name, url in addresses.items()]
+                connection.executemany("INSERT INTO webhook_defaults VALUES (?, ?, ?)", rows)
+
+        await self._outbox.store.write(transaction)
+
     async def set_address(self, name: str, url: str) -> None:
         """Have messages go there that name no address. Raises `InvalidNotice` for what is no address."""
         receiver_of(url)

@@ -47,6 +47,8 @@ from actors.webhooks.sent import NotPossible, UnknownWebhook
 from actors.webhooks.template_rows import TemplateExists, TooManyTemplates
 from actors.webhooks.webhooks import NoAddress, OtherMessage
 from hamster.http.gate import Refused
+from hamster.settings.files import UnknownBackup
+from hamster.settings.run_time import SettingOwned, SettingsNotKept
 
 #: What is said when nobody knows better.
 STATUS_TEXT: Mapping[int, str] = {
@@ -216,7 +218,19 @@ BRANCH_TWICE = "branch와 target_branch의 값이 서로 다릅니다. 하나만
 BRANCH_UNCOMMITTED = "커밋하지 않은 변경 사항이 있어 브랜치를 전환할 수 없습니다: {shown}"
 REPOSITORY_UNUSABLE = "저장소에서 처리할 수 없습니다: {text}"
 
+SETTING_OWNED = "'{key}' 설정은 설정 파일 {file}에서 관리됩니다. 파일에서 변경해 주세요"
+SETTINGS_NOT_KEPT = "설정을 저장할 수 없습니다. 디스크의 상태를 확인해 주세요"
+SETTINGS_BACKUP = "설정 백업을 찾을 수 없습니다: {name}"
+SETTINGS_DOWNLOAD = "내보낸 설정을 찾을 수 없거나 보관 기간이 지났습니다: {name}"
+SETTINGS_CONFIRM = "초기화하려면 confirm을 true로 지정해 주세요"
+SETTINGS_FILE = "설정 파일을 file 항목으로 보내 주세요 (multipart/form-data)"
+SETTINGS_UNREADABLE = "올바른 JSON 또는 YAML 설정 파일이 아닙니다: {why}"
+SETTINGS_NO_TABLE = "설정은 항목을 가진 객체여야 합니다"
+
 ENTRIES: Sequence[Entry] = (
+    Entry(SettingOwned, 409, SETTING_OWNED),
+    Entry(SettingsNotKept, 503, SETTINGS_NOT_KEPT),
+    Entry(UnknownBackup, 404, SETTINGS_BACKUP),
     Entry(NotConfigured, 409, DEPLOY_UNCONFIGURED),
     Entry(DeploymentPaused, 409, DEPLOY_PAUSED),
     Entry(DeploymentRuns, 409, DEPLOY_RUNS),

@@ -7,6 +7,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from actors.logs.files.cleaning import Cleaned
+from actors.logs.retention import RetentionOwned
 from actors.setting_tables import read_table
 from actors.settings import RetentionOptions
 from actors.system import System
@@ -15,11 +16,12 @@ from hamster.http.app import json_body, json_response
 from hamster.http.parameters import reading
 from hamster.http.problems import InvalidRequest
 from hamster.http.service_changes import field_problems
+from hamster.settings.run_time import RunTimeSettings
 
 MB = 1024 * 1024
 
 
-def register(app: QuartTrio, system: System) -> None:
+def register(app: QuartTrio, system: System, run_time: RunTimeSettings) -> None:
     """Add the routes of the retention to *app*."""
     retention = system.retention
 
@@ -33,7 +35,9 @@ def register(app: QuartTrio, system: System) -> None:
         found, problems = read_table(RetentionOptions, {**before, **known}, "the retention policy")
         if found is None:
             raise InvalidRequest(field_problems(problems))
-        await retention.set(found)
+        if retention.is_configured:
+            raise RetentionOwned
+        await run_time.change({"logs": {"retention": attrs.asdict(found)}}, reason="retention policy")
         return json_response({"message": texts_ko.LOG_POLICY_SAVED, **policy_model(found, owner="api")})
 
     async def cleanup() -> Response:

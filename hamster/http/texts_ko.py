@@ -123,6 +123,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "설정 파일 오류",
         "설정 파일에 잘못된 값이 {count}개 있어 아무것도 변경하지 않았습니다: {places}",
     ),
+    "settings_broken": (
+        "설정 저장 파일 손상",
+        "실행 중에 변경한 설정 파일 {file}을(를) 읽을 수 없어 옮기고 기본 설정으로 동작합니다: {error}",
+    ),
     "webhook_disabled": (
         "웹훅 주소 중지",
         "{address} 주소로의 웹훅 전송을 중지했습니다: {why}",
@@ -211,3 +215,9 @@ SYSTEM_RESTARTING = "모든 서비스를 재시작합니다"
 NEWS_REFRESHED = "뉴스를 새로 확인합니다: {types}"
 NEWS_REFRESHED_PARTLY = "뉴스를 새로 확인합니다: {types} (실행 중인 모니터가 없는 종류: {resting})"
 NEWS_CLEARED = "뉴스 기록 {count}건이 삭제되었습니다"
+
+SETTINGS_RESTORED = "설정을 백업 '{name}'(으)로 복원했습니다"
+SETTINGS_CLEANED = "설정 백업 {count}개를 정리했습니다"
+SETTINGS_IMPORTED = "설정을 가져왔습니다"
+SETTINGS_IMPORTED_NOTHING = "가져온 설정이 지금과 같아 변경한 것이 없습니다"
+SETTINGS_MASKED = "{key}: 가려진 값이라 지금 값을 그대로 유지했습니다"

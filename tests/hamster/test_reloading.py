@@ -43,7 +43,7 @@ async def test_a_reload_restarts_only_what_changed_and_says_what_that_was(tmp_pa
                 "changed": ["stays"],
                 "later": [],
                 "failed": {},
-                "needs_restart": ["server.port", "server.watch_config", "metrics.interval"],
+                "needs_restart": ["server.port", "server.watch_config"],
                 "warnings": [],
             }
             after = [(await services.wait_for(one, State.RUNNING)).pid for one in ("stays", "changes")]

@@ -85,7 +85,7 @@ async def metrics(
     backoff = Backoff(initial=down_for, maximum=down_for, at_once=0)
 
     def make() -> MetricsActor:
-        return MetricsActor(record, settings, Path("/"), Cell(NO_SERVICES), bus, machine=machine)
+        return MetricsActor(record, Path("/"), Cell(NO_SERVICES), bus, machine=machine)
 
     with trio.fail_after(PATIENCE):
         async with open_supervisor(bus=bus) as root:
