@@ -105,6 +105,8 @@ def load_config(path: Path | None) -> HamsterConfig:
     time = file.section(TimeSettings, "time")
     services = read_services(file)
     file.refuse_if_wrong()
+    if server is not None and server.frontend is not None:
+        server = attrs.evolve(server, frontend=str(path.absolute().parent / Path(server.frontend).expanduser()))
     # Where one is None something wrong was noted, so these never stand in for what the file says.
     return HamsterConfig(
         server=server or ServerSettings(),

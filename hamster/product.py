@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import attrs
 import trio
@@ -43,15 +44,19 @@ from hamster.http import system as system_routes
 from hamster.http.alert_texts import korean
 from hamster.http.app import make_app
 from hamster.http.frames import FrameMaker
+from hamster.http.frontend import Frontend
 from hamster.http.gate import Gate, GateSettings
 from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
 from hamster.http.local_token import LocalToken
 from hamster.http.times import stamper, zone_of
 from hamster.reloading import Reloader
-from hamster.server import Server, open_server
+from hamster.server import Server, ServerLimits, open_server
 from hamster.server_settings import ServerSettings
 from hamster.settings.run_time import RunTimeSettings
+
+REST = 100
+"""Connections beside the WebSockets: pages keep a few for their requests."""
 
 
 @attrs.frozen
@@ -113,6 +118,7 @@ async def _open_hamster(
     config: HamsterConfig | None,
     stopping: StoppingSwitch,
 ) -> AsyncGenerator[Hamster, None]:
+    frontend = None if server.frontend is None else await trio.to_thread.run_sync(Frontend, Path(server.frontend))
     run_time = await load_run_time(system, config)
     async with open_system(run_time.effective, sentences=korean) as running:
         run_time.attach(running)
@@ -121,7 +127,7 @@ async def _open_hamster(
         token = LocalToken()
         reloader = Reloader(config, running, run_time)
         reloader.settled()
-        hub = Hub(running, FrameMaker(running, stamp))
+        hub = Hub(running, FrameMaker(running, stamp), most=server.max_websockets)
         app = make_app(
             [
                 partial(services.register, system=running, stamp=stamp),
@@ -148,15 +154,16 @@ async def _open_hamster(
                 partial(posco.register, system=running, stamp=stamp),
                 partial(scraping.register, system=running, hub=hub),
                 partial(actors.register, system=running),
-                partial(ws.register, system=running, hub=hub),
+                partial(ws.register, system=running, hub=hub, stopping=stopping, stamp=stamp),
             ],
             gate=Gate(gate_settings(server)),
             stopping=stopping,
+            frontend=frontend,
         )
         async with (
             background(hub.run, name="websocket hub"),
             background(hub.run_logs, name="logs of the websocket hub"),
-            open_server(app, sockets=sockets, error_answer=wire_error) as serving,
+            open_server(app, sockets=sockets, limits=limits_of(server), error_answer=wire_error) as serving,
             background(partial(watch_if_configured, reloader), name="config watch"),
         ):
             hamster = Hamster(serving.url, running, serving, token, reloader, stopping)
@@ -182,6 +189,11 @@ async def background(task: Callable[[], Awaitable[None]], *, name: str) -> Async
             nursery.start_soon(task, name=name)
             yield
             nursery.cancel_scope.cancel()
+
+
+def limits_of(server: ServerSettings) -> ServerLimits:
+    """The server's bounds: the sockets that are configured, and room for the rest."""
+    return ServerLimits(max_connections=server.max_websockets + REST)
 
 
 def gate_settings(server: ServerSettings) -> GateSettings:

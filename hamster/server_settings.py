@@ -57,7 +57,8 @@ class ServerSettings:
     """Where the server listens (port 0: any free one) and which web pages and host names it answers.
 
     Loopback names and the server's own origin are always allowed; the lists are what comes beside them. With
-    `watch_config` a change of the configuration file is applied as it is saved.
+    `watch_config` a change of the configuration file is applied as it is saved. `max_websockets` may be open at a
+    time; `frontend` is a directory with a built single-page application that is served.
     """
 
     host: str = attrs.field(default="localhost", metadata={RULE: loopback})
@@ -69,6 +70,8 @@ class ServerSettings:
         default=(), converter=_texts, metadata={RULE: rules.each(host_name, "a list of host names")}
     )
     watch_config: bool = attrs.field(default=True, metadata={RULE: rules.flag})
+    max_websockets: int = attrs.field(default=1_000, metadata={RULE: rules.count(1, 100_000)})
+    frontend: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.some_text)})
 
     def __attrs_post_init__(self) -> None:
         rules.require(self)

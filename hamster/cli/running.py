@@ -19,6 +19,7 @@ from hamster.cli.common import fail, run
 from hamster.config import HamsterConfig
 from hamster.console import Console, is_terminal
 from hamster.data_dir import DataDirError, DataDirLock, prepare_data_dir
+from hamster.http.frontend import NoFrontend
 from hamster.http.times import zone_of
 from hamster.own_log import own_log
 from hamster.product import Hamster, open_hamster
@@ -28,7 +29,7 @@ from hamster.version import product_version
 
 log = logging.getLogger("hamster")
 
-EXPECTED = (BindError, StartupFailed, RuntimeFileError, KeeperUnavailable)
+EXPECTED = (NoFrontend, BindError, StartupFailed, RuntimeFileError, KeeperUnavailable)
 """Errors that are one sentence for the user, never a traceback."""
 
 SWITCH_SECONDS = 0.001

@@ -21,6 +21,11 @@ from hamster.trace_log import log_messages
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on; 8000 unless given or configured, 0 for any."
 )
+@click.option(
+    "--frontend",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A directory with a built single-page application to serve beside the API.",
+)
 @click.option("--exit-with-parent", is_flag=True, help="End when stdin is closed, as the sidecar of another program.")
 @click.option("--trace", is_flag=True, help="Log every message between actors, with the request that caused it.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr, too.")
@@ -29,6 +34,7 @@ def serve(
     data_dir: Path | None,
     host: str | None,
     port: int | None,
+    frontend: Path | None,
     exit_with_parent: bool,
     trace: bool,
     verbose: bool,
@@ -39,13 +45,15 @@ def serve(
     {"event": "listening", "url": "http://127.0.0.1:PORT"}.
     """
     hold_sigterm()
-    config = configured(config_file, host, port)
+    config = configured(config_file, host, port, frontend)
     work = _trace if trace else _wait
     directory = resolve_data_dir(data_dir)
     run_until_told(config, directory, work, verbose=verbose, exit_with_parent=exit_with_parent, reloads=True)
 
 
-def configured(config_file: Path | None, host: str | None, port: int | None) -> HamsterConfig:
+def configured(
+    config_file: Path | None, host: str | None, port: int | None, frontend: Path | None = None
+) -> HamsterConfig:
     """The configuration, with what the command line says over it; exits with every mistake in it."""
     try:
         config = load_config(config_file or default_source())
@@ -53,7 +61,9 @@ def configured(config_file: Path | None, host: str | None, port: int | None) -> 
         for problem in error.problems:
             click.echo(str(problem), err=True)
         raise SystemExit(USAGE) from None
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    pages = None if frontend is None else str(frontend.absolute())
+    said = (("host", host), ("port", port), ("frontend", pages))
+    given = {name: value for name, value in said if value is not None}
     try:
         return attrs.evolve(config, server=attrs.evolve(config.server, **given), over=given)
     except SettingsError as error:

@@ -10,11 +10,12 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Response, has_websocket_context, request, websocket
 from quart.json.provider import JSONProvider
 from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from hamster.http import errors_ko
 from hamster.http.bodies import BodyLimits
 from hamster.http.errors_ko import ErrorTable
+from hamster.http.frontend import Frontend
 from hamster.http.gate import Gate
 from hamster.http.gate_asgi import GatedApp, StoppingSwitch, only_client_gone
 from hamster.http.incoming import decode_json
@@ -76,6 +77,7 @@ def make_app(
     stopping: StoppingSwitch | None = None,
     errors: ErrorTable | None = None,
     bodies: BodyLimits | None = None,
+    frontend: Frontend | None = None,
 ) -> HamsterApp:
     """An application with `/`, `/health` and what *registrations* add.
 
@@ -85,6 +87,7 @@ def make_app(
         stopping: While on, changes are answered with 503.
         errors: Which domain error is answered how.
         bodies: Largest request bodies.
+        frontend: Answers what nothing else does.
     """
     limits = bodies or BodyLimits()
     app = HamsterApp(gate=gate or Gate(), stopping=stopping or StoppingSwitch(), bodies=limits)
@@ -98,8 +101,9 @@ def make_app(
     # One handler for a path with and without its slash, and no redirects: a redirected POST loses its body.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    _answer_errors(app, errors or ErrorTable())
-    _register_root(app)
+    _answer_errors(app, errors or ErrorTable(), frontend)
+    if frontend is None:
+        _register_root(app)
     _register_health(app)
     for register in registrations:
         register(app)
@@ -147,8 +151,11 @@ def _register_health(app: QuartTrio) -> None:
     app.add_url_rule("/health", "health", get_health, methods=["GET"])
 
 
-def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
+def _answer_errors(app: QuartTrio, table: ErrorTable, frontend: Frontend | None) -> None:
     async def on_error(error: Exception) -> Response:
+        page = await _page(error, frontend)
+        if page is not None:
+            return page
         match error:
             case InvalidRequest():
                 return _error_response(error.status, error.detail, error.headers, errors=error.problems)
@@ -167,6 +174,18 @@ def _answer_errors(app: QuartTrio, table: ErrorTable) -> None:
         return _error_response(500, request_id=request_id())
 
     app.register_error_handler(Exception, on_error)
+
+
+async def _page(error: Exception, frontend: Frontend | None) -> Response | None:
+    """What the frontend has where there is no route of ours."""
+    if frontend is None or not isinstance(error, NotFound) or has_websocket_context():
+        return None
+    if request.method not in ("GET", "HEAD") or not frontend.concerns(request.path):
+        return None
+    try:
+        return await frontend.answer(request.path)
+    except HttpProblem as problem:  # we are in the handler of errors: nobody else answers it
+        return _error_response(problem.status, problem.detail, problem.headers)
 
 
 def _http_exception(error: HTTPException) -> Response:

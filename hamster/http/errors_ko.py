@@ -150,6 +150,8 @@ WS_UNKNOWN_TYPE = "알 수 없는 메시지 타입입니다: {got}"
 WS_DATA_NO_OBJECT = "data와 filters는 JSON 객체여야 합니다"
 WS_BAD_VALUE = "{field}의 값 {got}은(는) 사용할 수 없습니다. 가능한 값: {expected}"
 WS_TEXTS = "문자열"
+WS_TOO_FAST = "메시지가 너무 잦습니다. 초당 {rate}개까지 보낼 수 있습니다"
+WS_BUSY = "처리 중인 명령이 너무 많습니다 (최대 {limit}개). 잠시 후 다시 시도해 주세요"
 
 STOPPING = "서버가 종료되는 중이라 변경 요청을 받을 수 없습니다"
 TOO_MANY_CONNECTIONS = "동시 연결이 너무 많습니다. 잠시 후 다시 시도해 주세요"

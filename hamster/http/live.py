@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import attrs
 import trio
@@ -19,6 +20,8 @@ from hamster.http.frames import DEFAULT_TYPES, Event, Frame, FrameMaker
 
 log = logging.getLogger("hamster.live")
 
+CLIENTS = 1_000
+"""That may be connected, unless configured."""
 CLIENT_FRAMES = 1_000
 """How far a client may be behind: minutes of a calm system, seconds of a stormy one, about 300 KB."""
 HUB_EVENTS = 10_000
@@ -74,6 +77,9 @@ class Client:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.connected_at = datetime.now(UTC)
+        self.info: dict[str, str] = {}
+        """What it says of itself."""
         self.interest = Interest()
         self.frames: Subscription[Frame] = Subscription(capacity=CLIENT_FRAMES)
         self.sending = False
@@ -97,8 +103,9 @@ class Client:
 class Hub:
     """All clients of one application. `run` must be running for frames to come."""
 
-    def __init__(self, system: System, maker: FrameMaker) -> None:
+    def __init__(self, system: System, maker: FrameMaker, *, most: int = CLIENTS) -> None:
         self.maker = maker
+        self._most = most
         self._clients: dict[str, Client] = {}
         self._number = 0
         self._events = system.bus.subscribe(*SHOWN, capacity=HUB_EVENTS)
@@ -109,6 +116,11 @@ class Hub:
     def clients(self) -> Mapping[str, Client]:
         """Who is connected, by client id."""
         return self._clients
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many clients as may be."""
+        return len(self._clients) >= self._most
 
     def join(self) -> Client:
         """A new client, which gets frames from now on."""

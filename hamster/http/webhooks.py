@@ -9,6 +9,7 @@ from quart_trio import QuartTrio
 from actors.system import System
 from actors.webhooks.messages import TYPES, WebhookType
 from actors.webhooks.sent import STATUSES, Wanted
+from actors.webhooks.webhooks import Webhooks
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
 from hamster.http.parameters import Query, reading
@@ -46,19 +47,10 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     async def send() -> Response:
         with reading(request.args) as query:
             wait = query.boolean("wait", default=False)
-        body = await json_body(SendBody)
-        key = idempotency_key()
-        accepted = await webhooks.send(
-            body.url,
-            message=body.message,
-            webhook_type=body.webhook_type,
-            template_id=body.template_id or None,
-            variables=texts_of(body.variables),
-            idempotency_key=key,
-        )
-        answer: dict[str, object] = {"message": texts_ko.WEBHOOK_STARTED, "webhook_id": accepted.id}
+        answer = await send_body(webhooks, await json_body(SendBody), idempotency_key())
         if wait:
-            answer["webhook"] = sent_model(await webhooks.delivered(accepted.id, WAIT_SECONDS), stamp)
+            sent = await webhooks.delivered(str(answer["webhook_id"]), WAIT_SECONDS)
+            answer["webhook"] = sent_model(sent, stamp)
         return json_response(answer)
 
     async def history() -> Response:
@@ -98,6 +90,19 @@ def register(app: QuartTrio, system: System, stamp: Stamp, zone: tzinfo | None) 
     app.add_url_rule(f"{base}/history/<webhook_id>/cancel", "webhooks.cancel", cancel, methods=["POST"])
     app.add_url_rule(f"{base}/statistics", "webhooks.statistics", statistics, methods=["GET"])
     app.add_url_rule(f"{base}/addresses/enable", "webhooks.enable", enable, methods=["POST"])
+
+
+async def send_body(webhooks: Webhooks, body: SendBody, key: str | None = None) -> dict[str, object]:
+    """Put a message into the outbox; what the answer says. Raises as `Webhooks.send`."""
+    accepted = await webhooks.send(
+        body.url,
+        message=body.message,
+        webhook_type=body.webhook_type,
+        template_id=body.template_id or None,
+        variables=texts_of(body.variables),
+        idempotency_key=key,
+    )
+    return {"message": texts_ko.WEBHOOK_STARTED, "webhook_id": accepted.id}
 
 
 def idempotency_key() -> str | None:

@@ -1,22 +1,33 @@
 """`/ws`: what happens, the moment it happens."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
 import attrs
 import msgspec
 import trio
-from quart import websocket
+from quart import Response, websocket
 from quart_trio import QuartTrio
 
 from actors.runtime import Lagged
 from actors.system import System
 from hamster.http import errors_ko
+from hamster.http.app import json_response
 from hamster.http.frames import ALERT_LEVELS, EVENT_TYPES, Frame
+from hamster.http.gate_asgi import StoppingSwitch
 from hamster.http.live import Client, Hub, Interest
 from hamster.http.logs import LEVEL_NAMES
+from hamster.http.pacing import FRAMES, FrameBudget, HandshakePacer
+from hamster.http.problems import HttpProblem
+from hamster.http.times import Stamp
+from hamster.http.ws_commands import COMMANDS, BadFrameError, CommandType, WsCommands, short
 
 SERVER_VERSION = "1.0.0"
+UNDER_WAY = 10
+"""Commands of one client that are carried out at a time."""
+LONGEST_INFO = 200
+MOST_INFO = 20
+"""Values that a client may say of itself."""
 FEATURES = (
     "status_update",
     "service_event",
@@ -29,36 +40,59 @@ FEATURES = (
     "news_update",
     "webhook_event",
     "posco_event",
+    "service_control",
+    "send_webhook",
 )
 BATCH = 64
 """Frames taken from a client's queue at a time; its own answers come between them."""
 
 
-class BadFrameError(Exception):
-    """A client's frame that cannot be used. `code` is for programs, the text for people, `details` say what."""
-
-    def __init__(self, code: str, text: str, **details: object) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-        self.details = details
-
-
-def register(app: QuartTrio, system: System, hub: Hub) -> None:
-    """Add `/ws` to *app*."""
+def register(app: QuartTrio, system: System, hub: Hub, stopping: StoppingSwitch, stamp: Stamp) -> None:
+    """Add `/ws` to *app*, and who is connected."""
+    pacer = HandshakePacer()
+    commands = WsCommands(system, hub.maker, stopping)
 
     async def connect() -> None:
+        await pace(pacer)
+        if hub.is_full:
+            raise HttpProblem(503, errors_ko.TOO_MANY_CONNECTIONS)
         await websocket.accept()  # pyright: ignore[reportUnknownMemberType] - a bare dict in Quart
         client = hub.join()
+        client.info["user_agent"] = websocket.headers.get("user-agent", "")[:LONGEST_INFO]
         try:
             greet(client, hub, system)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_frames, client, hub, websocket.send)
-                await receive_frames(client, hub, system)
+                await Conversation(client, hub, system, commands, nursery).run()
         finally:
             hub.leave(client)
 
+    async def clients() -> Response:
+        return json_response([client_model(client, stamp) for client in hub.clients.values()])
+
     app.add_websocket("/ws", "ws", connect)
+    app.add_url_rule("/api/websocket/clients", "ws.clients", clients, methods=["GET"])
+
+
+async def pace(pacer: HandshakePacer) -> None:
+    """Hold the current handshake if its page opens sockets too often."""
+    page = (websocket.remote_addr, websocket.headers.get("origin"))
+    held = pacer.hold(page, trio.current_time())
+    if held:
+        await trio.sleep(held)
+
+
+def client_model(client: Client, stamp: Stamp) -> Mapping[str, object]:
+    """Who is connected, and how far it is behind."""
+    figures = client.frames.statistics()
+    return {
+        "client_id": client.name,
+        "connected_at": stamp(client.connected_at),
+        "info": client.info,
+        "event_types": sorted(client.interest.types),
+        "queued": figures.queued,
+        "missed": figures.missed,
+    }
 
 
 def greet(client: Client, hub: Hub, system: System) -> None:
@@ -89,27 +123,70 @@ async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[
         client.sending = False
 
 
-async def receive_frames(client: Client, hub: Hub, system: System) -> None:
-    """Answer what *client* sends, for as long as it is connected."""
-    while True:
-        received = await websocket.receive()
+class Conversation:
+    """What one client sends, and is answered, for as long as it is connected."""
+
+    def __init__(self, client: Client, hub: Hub, system: System, commands: WsCommands, nursery: trio.Nursery) -> None:
+        """Commands are carried out in *nursery*, so that the next frame need not wait for one."""
+        self._client = client
+        self._hub = hub
+        self._system = system
+        self._commands = commands
+        self._nursery = nursery
+        self._budget = FrameBudget()
+        self._under_way = 0
+
+    async def run(self) -> None:
+        """Answer what comes, for ever."""
+        while True:
+            received = await websocket.receive()
+            wait = self._budget.take(trio.current_time())
+            if wait:
+                await self._hold_back(wait)
+                continue
+            try:
+                self._take(received)
+            except BadFrameError as error:
+                self._client.answer(self._commands.error(error))
+
+    async def _hold_back(self, wait: float) -> None:
+        """Say that it is too fast, and read nothing until it may send again: then TCP holds it, and nobody else."""
+        text = errors_ko.WS_TOO_FAST.format(rate=f"{FRAMES:g}")
+        error = BadFrameError("RATE_LIMITED", text, retry_after=round(wait, 3), limit_per_second=FRAMES)
+        self._client.answer(self._commands.error(error))
+        await trio.sleep(wait)
+
+    def _take(self, received: str | bytes) -> None:
+        message = parse(received)
+        kind, parameters = message.get("type"), parameters_of(message)
+        if kind in COMMANDS:
+            mark = {"request_id": message["id"]} if "id" in message else {}
+            self._command(kind, {**mark, **parameters})
+            return
+        for frame in handle(message, parameters, self._client, self._hub, self._system):
+            self._client.answer(frame)
+
+    def _command(self, kind: CommandType, parameters: dict[str, object]) -> None:
+        if self._under_way >= UNDER_WAY:
+            raise BadFrameError("BUSY", errors_ko.WS_BUSY.format(limit=UNDER_WAY))
+        self._under_way += 1
+        self._nursery.start_soon(self._carry_out, kind, parameters)
+
+    async def _carry_out(self, kind: CommandType, parameters: dict[str, object]) -> None:
         try:
-            answers = handle(received, client, hub, system)
-        except BadFrameError as error:
-            data = {"error_code": error.code, "error_message": error.text, "details": error.details}
-            answers = [hub.maker.frame("error", data)]
-        for frame in answers:
-            client.answer(frame)
+            self._client.answer(await self._commands.answer(kind, parameters))
+        finally:
+            self._under_way -= 1
 
 
-def handle(received: str | bytes, client: Client, hub: Hub, system: System) -> list[Frame]:
-    """The answers to one frame.
+def handle(
+    message: dict[str, object], parameters: dict[str, object], client: Client, hub: Hub, system: System
+) -> list[Frame]:
+    """The answers to one frame that is no command.
 
     Raises:
-        BadFrameError: It is no JSON object, of no known type, or has values that cannot be.
+        BadFrameError: It is of no known type, or has values that cannot be.
     """
-    message = parse(received)
-    parameters = parameters_of(message)
     match message.get("type", "subscribe" if "subscription" in message else None):
         case "ping":
             return [hub.maker.frame("pong", {"client_id": client.name, **echo(parameters)})]
@@ -123,9 +200,20 @@ def handle(received: str | bytes, client: Client, hub: Hub, system: System) -> l
         case "request_status":
             return [hub.maker.services_update(), hub.maker.metrics_update(system.metrics.readings.value)]
         case "client_info":
+            client.info.update(about(parameters))
             return []
         case other:
-            raise BadFrameError("UNKNOWN_TYPE", errors_ko.WS_UNKNOWN_TYPE.format(got=_short(other)), type=_short(other))
+            raise BadFrameError("UNKNOWN_TYPE", errors_ko.WS_UNKNOWN_TYPE.format(got=short(other)), type=short(other))
+
+
+def about(parameters: dict[str, object]) -> dict[str, str]:
+    """What a client says of itself: a few short plain values."""
+    plain = {name[:LONGEST_INFO]: str(value)[:LONGEST_INFO] for name, value in parameters.items() if _is_plain(value)}
+    return dict(list(plain.items())[:MOST_INFO])
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)
 
 
 def parse(received: str | bytes) -> dict[str, object]:
@@ -191,8 +279,8 @@ def log_levels(words_given: frozenset[str] | None) -> frozenset[str] | None:
     for word in words_given:
         level = LEVEL_NAMES.get(word.upper())
         if level is None:
-            text = errors_ko.WS_BAD_VALUE.format(field="log_levels", got=_short(word), expected=", ".join(LEVEL_NAMES))
-            raise BadFrameError("INVALID_DATA", text, field="log_levels", got=_short(word))
+            text = errors_ko.WS_BAD_VALUE.format(field="log_levels", got=short(word), expected=", ".join(LEVEL_NAMES))
+            raise BadFrameError("INVALID_DATA", text, field="log_levels", got=short(word))
         found.add(level)
     return frozenset(found)
 
@@ -211,8 +299,8 @@ def words(parameters: dict[str, object], name: str, known: tuple[str, ...] | Non
     for word in listed:
         if not isinstance(word, str) or (known is not None and word not in known):
             expected = ", ".join(known) if known else errors_ko.WS_TEXTS
-            text = errors_ko.WS_BAD_VALUE.format(field=name, got=_short(word), expected=expected)
-            raise BadFrameError("INVALID_DATA", text, field=name, got=_short(word))
+            text = errors_ko.WS_BAD_VALUE.format(field=name, got=short(word), expected=expected)
+            raise BadFrameError("INVALID_DATA", text, field=name, got=short(word))
         found.add(word)
     return frozenset(found)
 
@@ -224,8 +312,3 @@ def echo(parameters: dict[str, object]) -> dict[str, object]:
         for name, value in parameters.items()
         if name in ("timestamp", "id", "nonce") and isinstance(value, (str, int, float)) and len(str(value)) <= 100
     }
-
-
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else text[:60] + "..."

@@ -50,7 +50,8 @@ def answers(text: str | bytes, hub: Hub | None = None) -> list[dict[str, object]
     """What one frame is answered, decoded."""
     system = shown(process("one"))
     hub = hub or hub_of(system)
-    frames = handle(text, hub.join(), hub, system)
+    message = parse(text)
+    frames = handle(message, parameters_of(message), hub.join(), hub, system)
     return [cast("dict[str, object]", json.loads(frame.text)) for frame in frames]
 
 
