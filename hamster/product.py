@@ -83,7 +83,7 @@ class Hamster:
 
 
 @asynccontextmanager
-async def open_hamster(
+async def open_product(
     system: SystemSettings,
     server: ServerSettings,
     *,

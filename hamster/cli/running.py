@@ -22,7 +22,7 @@ from hamster.data_dir import DataDirError, DataDirLock, prepare_data_dir
 from hamster.http.frontend import NoFrontend
 from hamster.http.times import zone_of
 from hamster.own_log import own_log
-from hamster.product import Hamster, open_hamster
+from hamster.product import Hamster, open_product
 from hamster.runtime_file import RuntimeFile, RuntimeFileError, published
 from hamster.server import BindError, StartupFailed, bind_sockets
 from hamster.version import product_version
@@ -136,7 +136,7 @@ async def _serve(
             nursery.start_soon(_watch_stdin, orders.stop)
         sockets = await bind_sockets(config.server.host, config.server.port)
         system = config.system(data_dir)
-        async with open_hamster(system, config.server, sockets=sockets, config=reloaded) as hamster:
+        async with open_product(system, config.server, sockets=sockets, config=reloaded) as hamster:
             running = Running(hamster, data_dir, console)
             orders.kill = hamster.system.kill_services
             nursery.start_soon(_reload_when_told, orders, hamster)

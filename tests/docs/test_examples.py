@@ -65,6 +65,13 @@ def test_the_supervised_actor_crashes_comes_back_and_says_so(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_two_hamsters_run_in_one_program_and_leave_nothing(tmp_path: Path) -> None:
+    ended = run([str(EXAMPLES / "two_hamsters.py")], tmp_path, tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "two ports: True\nworker: exit code 3\n"), ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_example_is_run_by_a_test() -> None:
     run_here = set(re.findall(r'EXAMPLES / "(\w+\.py)"', Path(__file__).read_text("utf-8")))
     assert {path.name for path in EXAMPLES.iterdir() if path.suffix == ".py"} == run_here | RUN_BY_OTHERS

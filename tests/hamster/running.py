@@ -9,7 +9,7 @@ import attrs
 import httpx
 
 from hamster.config import HamsterConfig, load_config
-from hamster.product import Hamster, open_hamster
+from hamster.product import Hamster, open_product
 from hamster.server import bind_sockets
 
 FAST = "start_seconds = 0.05\nbackoff_initial = 0.02\nbackoff_max = 0.1\n"
@@ -49,7 +49,7 @@ async def running(directory: Path, toml: str | None) -> AsyncGenerator[Asking, N
     made = config or HamsterConfig(services=())
     sockets = await bind_sockets("127.0.0.1", 0)
     async with (
-        open_hamster(made.system(directory / "data"), made.server, sockets=sockets, config=config) as hamster,
+        open_product(made.system(directory / "data"), made.server, sockets=sockets, config=config) as hamster,
         httpx.AsyncClient(trust_env=False) as http,
     ):
         yield Asking(hamster, http)

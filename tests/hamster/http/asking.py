@@ -9,7 +9,7 @@ import httpx
 import trio
 
 from actors.settings import SystemSettings
-from hamster.product import Hamster, open_hamster
+from hamster.product import Hamster, open_product
 from hamster.server import bind_sockets
 from hamster.server_settings import ServerSettings
 from tests.actors.webhooks.receiver import PATIENCE
@@ -50,7 +50,7 @@ async def asking(settings: SystemSettings, server: ServerSettings | None = None)
     sockets = await bind_sockets("127.0.0.1", 0)
     with trio.fail_after(3 * PATIENCE):
         async with (
-            open_hamster(settings, server or ServerSettings(), sockets=sockets) as hamster,
+            open_product(settings, server or ServerSettings(), sockets=sockets) as hamster,
             httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
         ):
             yield Asking(hamster, http)

@@ -15,7 +15,7 @@ import trio_websocket
 from actors.settings import HttpOptions, PoscoSettings, ServiceSettings, SystemSettings, WebhookSettings
 from actors.settings.webhooks import WebhookRoute
 from hamster.defaults import contract_services
-from hamster.product import Hamster, open_hamster
+from hamster.product import Hamster, open_product
 from hamster.server import bind_sockets
 from hamster.server_settings import ServerSettings
 from tests.actors.deploy.grounds import Grounds
@@ -78,7 +78,7 @@ async def asking(
     sockets = await bind_sockets("127.0.0.1", 0)
     with trio.fail_after(3 * PATIENCE):
         async with (
-            open_hamster(system, ServerSettings(), sockets=sockets) as hamster,
+            open_product(system, ServerSettings(), sockets=sockets) as hamster,
             httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
         ):
             yield Asking(hamster, http)

@@ -12,7 +12,7 @@ import trio
 
 from actors.settings import SystemSettings
 from hamster.config import HamsterConfig, load_config
-from hamster.product import open_hamster
+from hamster.product import open_product
 from hamster.server import bind_sockets
 from hamster.server_settings import ServerSettings
 from tests.actors.webhooks.receiver import PATIENCE
@@ -35,7 +35,7 @@ async def configured(directory: Path, toml: str) -> AsyncGenerator[Asking, None]
     system, sockets = config.system(directory / "data"), await bind_sockets("127.0.0.1", 0)
     with trio.fail_after(3 * PATIENCE):
         async with (
-            open_hamster(system, ServerSettings(), sockets=sockets, config=config) as hamster,
+            open_product(system, ServerSettings(), sockets=sockets, config=config) as hamster,
             httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
         ):
             yield Asking(hamster, http)

@@ -13,7 +13,7 @@ import trio
 import trio_websocket
 
 from actors.settings import SystemSettings, WebhookSettings
-from hamster.product import Hamster, open_hamster
+from hamster.product import Hamster, open_product
 from hamster.server import bind_sockets
 from hamster.server_settings import ServerSettings
 from tests.actors.webhooks.receiver import PATIENCE, Answer, Receiver, a_receiver
@@ -59,7 +59,7 @@ async def asking(
     sockets = await bind_sockets("127.0.0.1", 0)
     with trio.fail_after(3 * PATIENCE):
         async with (
-            open_hamster(settings, ServerSettings(), sockets=sockets) as hamster,
+            open_product(settings, ServerSettings(), sockets=sockets) as hamster,
             httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
         ):
             yield Asking(hamster, http)
