@@ -32,6 +32,8 @@ class Happening:
     card: Card
     urgent: bool = False
     """Told in quiet hours, too."""
+    message_type: str | None = None
+    """Where it is one of the seven kinds: which."""
 
 
 def happening_of(event: Source, sentences: Sentences, zone: tzinfo | None) -> Happening | None:
@@ -88,7 +90,7 @@ def _of_deployment(event: DeploymentChanged, zone: tzinfo | None) -> Happening |
     if kind is None:
         return None
     card = card_of(kind, deployment_data(event.deployment, zone))
-    return Happening("deployment", "deployment", f"{kind}/{event.deployment.id}", card)
+    return Happening("deployment", "deployment", f"{kind}/{event.deployment.id}", card, message_type=kind)
 
 
 def _of_service(event: ServiceEvent, zone: tzinfo | None) -> Happening | None:

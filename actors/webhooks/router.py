@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, tzinfo
 from hashlib import sha256
 
@@ -13,7 +13,7 @@ from actors.runtime import Actor, Bus, ChildSpec, Lagged, Message, Subscription,
 from actors.store import Store, StoreError
 from actors.webhooks import receiver_rows
 from actors.webhooks.happenings import Happening, Sentences, Source, digest_of, happening_of
-from actors.webhooks.messages import Notice, NoticeError, NoticesAdded, put_notice
+from actors.webhooks.messages import Notice, NoticeError, NoticesAdded, put_notice, type_of
 from actors.webhooks.routes import Route
 
 log = logging.getLogger("actors.webhooks")
@@ -24,6 +24,8 @@ SAME_SECONDS = 60
 """Within which the same thing is told once."""
 LISTED = 20
 """Titles in a digest."""
+DEPLOYMENTS = "posco"
+"""The address that hears of deployments without further ado."""
 HELD = 10_000
 """Messages that may be held for one receiver; of more only the count is told."""
 
@@ -40,6 +42,12 @@ class Routing:
     zone: tzinfo | None
     configured: Sequence[Route] = ()
     """Of the configuration."""
+    addresses: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """The same, for messages that name none, by what they are for."""
+
+    def routes(self, connection: sqlite3.Connection) -> list[Route]:
+        """Everybody who is told of something."""
+        return routes(connection, self.configured, self.addresses)
 
 
 class Router(Actor):
@@ -66,7 +74,7 @@ class Router(Actor):
             return
         now = datetime.now(UTC)
         routing.store.write_later(
-            lambda connection: spread(connection, happening, routes(connection, routing.configured), now, routing.zone),
+            lambda connection: spread(connection, happening, routing.routes(connection), now, routing.zone),
             then=lambda told: routing.bus.publish(NoticesAdded()) if told else None,
         )
 
@@ -77,7 +85,7 @@ class Router(Actor):
         try:
             if await routing.store.read(lambda connection: is_due(connection, now)):
                 told = await routing.store.write(
-                    lambda connection: tell_together(connection, routes(connection, routing.configured), now)
+                    lambda connection: tell_together(connection, routing.routes(connection), now)
                 )
                 if told:
                     routing.bus.publish(NoticesAdded())
@@ -91,10 +99,27 @@ class _Tick(Message[Router, None]):
         await to.tick()
 
 
-def routes(connection: sqlite3.Connection, configured: Sequence[Route]) -> list[Route]:
-    """All routes: the configured ones, and the receivers that are enabled."""
+def routes(
+    connection: sqlite3.Connection, configured: Sequence[Route], addresses: Mapping[str, str] | None = None
+) -> list[Route]:
+    """All routes: the configured ones, the receivers that are enabled, and the address that deployments are for.
+
+    Args:
+        connection: Has the receivers, and the addresses that were set over the API.
+        configured: Routes.
+        addresses: Those of the configuration.
+    """
     receivers = [one for one in receiver_rows.listed(connection) if one.enabled and one.event_types]
-    return [*configured, *map(_route_of, receivers)]
+    found = [*configured, *map(_route_of, receivers)]
+    url = {**(addresses or {}), **addresses_set(connection)}.get(DEPLOYMENTS)
+    if url is not None and not any(route.url == url and "deployment" in route.events for route in found):
+        found.append(Route(name=f"address:{DEPLOYMENTS}", url=url, webhook_type=type_of(url), events=("deployment",)))
+    return found
+
+
+def addresses_set(connection: sqlite3.Connection) -> Mapping[str, str]:
+    """The addresses for messages that name none which were set over the API, by what they are for."""
+    return dict(connection.execute("SELECT name, url FROM webhook_defaults").fetchall())
 
 
 def _route_of(receiver: receiver_rows.Receiver) -> Route:
@@ -150,7 +175,7 @@ def _put(connection: sqlite3.Connection, route: Route, key: str, happening: Happ
             route.url,
             route.webhook_type,
             card=happening.card,
-            message_type=happening.event_type,
+            message_type=happening.message_type or happening.event_type,
             priority="critical" if happening.urgent else "normal",
             event_type=happening.event_type,
             receiver_id=route.name,

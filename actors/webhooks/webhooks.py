@@ -30,7 +30,7 @@ from actors.webhooks.messages import (
 )
 from actors.webhooks.outbox import Outbox
 from actors.webhooks.receiver_rows import Receiver
-from actors.webhooks.router import Routing
+from actors.webhooks.router import Routing, addresses_set
 from actors.webhooks.routes import DIGEST_AFTER, DIGEST_SECONDS, EventType, Route
 from actors.webhooks.sent import AttemptMade, NotPossible, Sent, Statistics, Wanted
 from actors.webhooks.template_rows import Template
@@ -86,6 +86,7 @@ class Webhooks:
         """Go by these settings from the next attempt on."""
         self._settings = settings
         self._outbox.private = settings.allow_private
+        self._routing.addresses = settings.addresses
         self._routing.configured = [_route(name, route) for name, route in settings.routes.items()]
         if self._outbox.office is not None:
             self._outbox.office.delivery.private = settings.allow_private
@@ -343,7 +344,7 @@ class Webhooks:
 
     async def addresses(self) -> Mapping[str, str]:
         """All such addresses, by what they are for."""
-        kept = await self._read(_defaults)
+        kept = await self._read(addresses_set)
         return {**self._settings.addresses, **kept}
 
     @property
@@ -353,7 +354,7 @@ class Webhooks:
 
     async def own_addresses(self) -> Mapping[str, str]:
         """Those that were set over the API, which come first."""
-        return await self._read(_defaults)
+        return await self._read(addresses_set)
 
     async def put_addresses(self, addresses: Mapping[str, str]) -> None:
         """Have these, and no others, be those that were set over the API. Raises `InvalidNotice` for what is none."""
@@ -361,7 +362,7 @@ class Webhooks:
             receiver_of(url)
 
         def transaction(connection: sqlite3.Connection) -> None:
-            if dict(_defaults(connection)) != dict(addresses):
+            if dict(addresses_set(connection)) != dict(addresses):
                 connection.execute("DELETE FROM webhook_defaults")
                 rows = [(name, url, time.time()) for name, url in addresses.items()]
                 connection.executemany("INSERT INTO webhook_defaults VALUES (?, ?, ?)", rows)
@@ -410,7 +411,3 @@ def _route(name: str, route: WebhookRoute) -> Route:
 
 def _key(idempotency_key: str | None) -> str:
     return f"api/{uuid.uuid4().hex}" if idempotency_key is None else f"idempotency/{idempotency_key}"
-
-
-def _defaults(connection: sqlite3.Connection) -> Mapping[str, str]:
-    return dict(connection.execute("SELECT name, url FROM webhook_defaults").fetchall())

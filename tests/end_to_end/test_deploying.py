@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.actors.deploy.grounds import Grounds
-from tests.end_to_end.hamsters import PATIENCE, Hamster, serving, until
+from tests.end_to_end.hamsters import PATIENCE, Hamster, run, serving, until
 
 STEP_OF = {
     "fetch": "fetch",
@@ -86,3 +86,32 @@ def test_killed_in_the_middle_of_a_step_the_next_start_puts_everything_back(tmp_
 
 def grounds_log(running: Hamster) -> str:
     return (running.data_dir / "logs/deployment.log").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_command_line_deploys_follows_and_lists(tmp_path: Path) -> None:
+    grounds = Grounds(tmp_path / "site").make()
+    with serving(tmp_path, grounds.toml(publish_dir=str(grounds.www))) as running:
+        done = run("deploy", "work", data_dir=running.data_dir)
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        steps = ["fetch", "check", "backup", "switch", "fast_forward", "build", "publish", "verify"]
+        assert [line.split()[0] for line in lines[1:-1]] == steps
+        assert lines[-1] == f"deployed {grounds.git('rev-parse', 'work')[:10]} of work"
+        grounds.write("page.txt", "mine")
+        forced = run("deploy", "main", "--force", data_dir=running.data_dir)
+        assert forced.returncode == 0
+        assert "git stash apply refs/hamster/saved/deployment_2/before" in forced.stdout
+        grounds.advance("main", fail="no paper")
+        failed = run("deploy", data_dir=running.data_dir)
+        assert failed.returncode == 1
+        assert "failed in step build" in failed.stderr
+        assert "everything is as it was" in failed.stderr
+        listed = run("deploy", "--history", data_dir=running.data_dir).stdout.splitlines()
+        assert [line.split()[:3] for line in listed[1:]] == [
+            ["deployment_3", "failed", "main"],
+            ["deployment_2", "success", "main"],
+            ["deployment_1", "success", "work"],
+        ]
+        assert "진행 중인 배포가 없습니다" in run("deploy", "--cancel", data_dir=running.data_dir).stdout
+        assert run("deploy", "a..b", data_dir=running.data_dir).returncode == 1

@@ -191,6 +191,18 @@ async def test_a_failing_build_is_told_to_receivers_and_shown_as_failed(grounds:
             assert "exit code 3" in receiver.arrived[1].body.decode()
 
 
+async def test_the_address_for_posco_hears_of_deployments_without_a_route(grounds: Grounds) -> None:
+    async with a_receiver() as receiver:
+        webhooks = WebhookSettings(allow_private=True, addresses={"posco": receiver.url()})
+        async with asking(grounds.root / "data", posco(grounds), webhooks=webhooks) as server:
+            await server.got("POST", "deploy", {})
+            await server.over()
+            await receiver.until(lambda arrived: len(arrived) == 2)
+            found = await server.http.get(f"{server.hamster.url}/api/webhooks/enhanced/history")
+            kinds = [one["message_type"] for one in found.json()["history"]]
+            assert sorted(kinds) == ["deployment_start", "deployment_success"]
+
+
 async def test_branches_are_switched_or_it_is_said_why_not(grounds: Grounds) -> None:
     async with asking(grounds.root / "data", posco(grounds)) as server:
         found = await server.got("POST", "branch-switch", {"target_branch": "work"})
