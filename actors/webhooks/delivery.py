@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import attrs
 import httpcore
 import httpx
 import msgspec
@@ -40,7 +41,7 @@ class Delivery:
     def __init__(self, tls: ssl.SSLContext, *, private: bool = False) -> None:
         """Trust whom *tls* trusts. *private*: also to addresses that are not public."""
         self.private = private
-        self._urls: dict[tuple[str, str], httpx.URL] = {}  # to read an address takes a tenth of what sending does
+        self._places: dict[tuple[str, str], _Place] = {}  # to read an address takes a tenth of what sending does
         # The library beneath a client: that follows the environment's proxies, keeps cookies, and logs addresses.
         self._pools = {allowed: _pool(tls, private=allowed) for allowed in (False, True)}
 
@@ -79,18 +80,18 @@ class Delivery:
             error = f"no answer within {deadline:g} s; it may have arrived", True
         return Attempt(took, error=_without_secret(notice.url, error[0]), again=error[1])
 
-    def _url(self, notice: Waiting) -> httpx.URL:
+    def _place(self, notice: Waiting) -> "_Place":
         key = (notice.webhook_type, notice.url)
-        found = self._urls.get(key)
+        found = self._places.get(key)
         if found is None:
-            if len(self._urls) >= KNOWN_URLS:
-                self._urls.clear()
-            found = self._urls[key] = httpx.URL(_asked(notice))
+            if len(self._places) >= KNOWN_URLS:
+                self._places.clear()
+            found = self._places[key] = _Place.of(httpx.URL(_asked(notice)))
         return found
 
     async def _send(self, notice: Waiting, answer: "_Answer") -> None:
         pool = self._pools[self.private or notice.private]
-        request = _request(notice, self._url(notice))
+        request = _request(notice, self._place(notice))
         for _ in range(2):
             try:
                 await _exchange(pool, request, answer)
@@ -112,19 +113,15 @@ def _pool(tls: ssl.SSLContext, *, private: bool) -> httpcore.AsyncConnectionPool
     )
 
 
-async def _exchange(pool: httpcore.AsyncConnectionPool, request: httpx.Request, answer: "_Answer") -> None:
-    url, answer.fresh = request.url, False
+async def _exchange(pool: httpcore.AsyncConnectionPool, request: "_Request", answer: "_Answer") -> None:
+    answer.fresh = False
 
     async def trace(event: str, _: Mapping[str, object]) -> None:
         answer.fresh = answer.fresh or event == "connection.connect_tcp.started"
 
     response = await pool.handle_async_request(
         httpcore.Request(
-            request.method,
-            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.content,
-            extensions={"trace": trace},
+            b"POST", request.url, headers=request.headers, content=request.body, extensions={"trace": trace}
         )
     )
     try:
@@ -170,18 +167,44 @@ def _asked(notice: Waiting) -> str:
     return urlunsplit(parts._replace(query=query, fragment=""))
 
 
-def _request(notice: Waiting, url: httpx.URL) -> httpx.Request:
+@attrs.frozen
+class _Place:
+    """Where a notice goes: what of its request is the same each time."""
+
+    url: httpcore.URL
+    headers: tuple[tuple[bytes, bytes], ...]
+
+    @classmethod
+    def of(cls, url: httpx.URL) -> "_Place":
+        """Where *url* leads."""
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        headers = (
+            (b"Host", url.netloc),
+            (b"Content-Type", b"application/json; charset=utf-8"),
+            (b"Accept-Encoding", b"identity"),
+            (b"User-Agent", b"WatchHamster"),
+        )
+        return cls(target, headers)
+
+
+@attrs.frozen
+class _Request:
+    url: httpcore.URL
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def _request(notice: Waiting, place: _Place) -> _Request:
     body, now = msgspec.json.encode(payload(notice)), int(time.time())
-    headers = {
-        "Content-Type": "application/json; charset=utf-8",
-        "Accept-Encoding": "identity",
-        "User-Agent": "WatchHamster",
-        "webhook-id": notice.uid,
-        "webhook-timestamp": str(now),
-    }
+    headers = [
+        *place.headers,
+        (b"webhook-id", notice.uid.encode("ascii")),
+        (b"webhook-timestamp", b"%d" % now),
+        (b"Content-Length", b"%d" % len(body)),
+    ]
     if notice.secrets:
-        headers["webhook-signature"] = signature(notice.secrets, notice.uid, now, body)
-    return httpx.Request("POST", url, headers=headers, content=body)
+        headers.append((b"webhook-signature", signature(notice.secrets, notice.uid, now, body).encode("ascii")))
+    return _Request(place.url, headers, body)
 
 
 def _failure(error: Exception) -> tuple[str, bool]:

@@ -1,7 +1,8 @@
 """What waits in the outbox, and what became of it: transactions of the store."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import msgspec
@@ -16,6 +17,9 @@ KEPT_SECONDS = 90 * 86_400.0
 """For so long at most."""
 
 TOO_MANY_REQUESTS = 429
+
+_WANTED = "(receiver_id IS NULL OR receiver_id NOT IN (SELECT id FROM webhook_receivers WHERE NOT enabled))"
+"""What waits for a receiver that is switched off waits until it is switched on."""
 
 
 @attrs.frozen
@@ -71,19 +75,23 @@ def resting_until(connection: sqlite3.Connection, receiver: str) -> float | None
     return None if row is None else row[0]
 
 
-def take(receiver: str, now: float, policy: RetryPolicy) -> Callable[[sqlite3.Connection], Turn]:
+def take(
+    receiver: str, now: float, policy: RetryPolicy, besides: Sequence[int] = ()
+) -> Callable[[sqlite3.Connection], Turn]:
     """The next notice of *receiver*: a repetition that is due, else the first that was never tried.
 
-    The attempt is noted before it is made: one that kills us, over and over, comes to an end, too.
+    Those whose numbers are in *besides* are taken already. The attempt is noted before it is made: one that kills us,
+    over and over, comes to an end, too.
     """
     columns = (
         "number, key, uid, url, webhook_type, message, template_id, variables, created_at, attempts, first_attempt_at, "
         "card, message_type, priority, receiver_id, private"
     )
-    due = "receiver = ? AND status = 'pending' AND attempts > 0 AND next_attempt_at <= ? ORDER BY next_attempt_at"
-    fresh = "receiver = ? AND status = 'pending' AND attempts = 0 ORDER BY number"
-
-    worn_out = "receiver = ? AND status = 'pending' AND attempts >= ? AND next_attempt_at <= ?"
+    others = f" AND number NOT IN ({','.join(map(str, besides))})" if besides else ""
+    waiting = f"receiver = ? AND status = 'pending'{others} AND {_WANTED}"
+    due = f"{waiting} AND attempts > 0 AND next_attempt_at <= ? ORDER BY next_attempt_at"
+    fresh = f"{waiting} AND attempts = 0 ORDER BY number"
+    worn_out = f"{waiting} AND attempts >= ? AND next_attempt_at <= ?"
 
     def transaction(connection: sqlite3.Connection) -> Turn:
         connection.execute(
@@ -96,7 +104,7 @@ def take(receiver: str, now: float, policy: RetryPolicy) -> Callable[[sqlite3.Co
             or connection.execute(f"{find} {fresh} LIMIT 1", (receiver,)).fetchone()
         )
         if row is None:
-            later = "SELECT min(next_attempt_at) FROM webhooks WHERE receiver = ? AND status = 'pending'"
+            later = f"SELECT min(next_attempt_at) FROM webhooks WHERE receiver = ? AND status = 'pending' AND {_WANTED}"  # noqa: S608 - ours
             return Turn(due_at=connection.execute(later, (receiver,)).fetchone()[0])
         notice = Waiting(*row)
         card = None if row[11] is None else msgspec.json.decode(row[11], type=Card)
@@ -121,6 +129,17 @@ def take(receiver: str, now: float, policy: RetryPolicy) -> Callable[[sqlite3.Co
         )
 
     return transaction
+
+
+def give_back(connection: sqlite3.Connection, notices: Sequence[Waiting]) -> None:
+    """Have notices that were taken and not sent as they were before."""
+    connection.executemany(
+        "UPDATE webhooks SET attempts = attempts - 1,"
+        " first_attempt_at = CASE WHEN attempts > 1 THEN first_attempt_at END,"
+        " next_attempt_at = CASE WHEN attempts > 1 THEN ? END"
+        " WHERE number = ? AND status = 'pending' AND attempts = ?",
+        [(time.time(), notice.number, notice.attempts) for notice in notices],
+    )
 
 
 def _secrets(connection: sqlite3.Connection, receiver_id: str | None, now: float) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Senders: one for each receiver, so that a slow one delays nobody else."""
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from actors.store import Store, StoreError
 from actors.webhooks import rows
 from actors.webhooks.disabling import disabled
 from actors.webhooks.messages import NoticeFailed, NoticeSent
+from actors.webhooks.noting import AHEAD, Desk, Notes
 from actors.webhooks.rules import Attempt, RetryPolicy, next_attempt, rest
 
 T = TypeVar("T")
@@ -30,6 +30,8 @@ IDLE_SECONDS = 60.0
 """A sender that has nothing to do for so long ends; the outbox starts another when there is something again."""
 LONGEST_SLEEP = 60.0
 """Seconds until it looks again in any case: what is due is told by the time of day, which may be set."""
+GATHER_SECONDS = 0.01
+"""How long an outcome waits for others to be noted with it."""
 STORE_SECONDS = 5.0
 """Until the store is asked again that did not answer. Without it nothing is sent: nobody would know afterwards."""
 SETTLE_SECONDS = 2.0
@@ -51,21 +53,6 @@ class Office:
     """By host, on Trio's clock: where one address was told to leave all of them alone."""
 
 
-@attrs.define(eq=False)
-class Desk:
-    """What is remembered of a sender beside it, so that the next incarnation goes on where this one was."""
-
-    receiver: str
-    woken: bool = False
-    """It was told that there is something, and has not looked yet."""
-    rests_until: float | None = None
-    """On Trio's clock; None: not yet looked up."""
-    failures: int = 0
-    """In a row."""
-    turn: rows.Turn | None = None
-    """What was taken along with noting the outcome before: its attempt is noted already."""
-
-
 def host_of(receiver: str) -> str:
     """The host of a receiver."""
     return receiver.partition(":")[0]
@@ -78,36 +65,56 @@ class Sender(Actor):
         self._desk = desk
         self._office = office
         self._alarm: Timer | None = None
+        self._notes = Notes(desk, office.store, office.policy, self._noted)
+        self._noting = False
+        self._enough = trio.Event()
+        """So many outcomes are there that they are worth a transaction."""
 
     async def on_start(self) -> None:
         self._desk.woken = True
         self.context.tell(LookForWork())
 
+    async def on_stop(self) -> None:
+        # What happened is noted, whatever happens to us; what did not is not counted as an attempt.
+        with trio.move_on_after(SETTLE_SECONDS):
+            await self._notes.settle(take=False)
+            await self._notes.give_back()
+
     async def work(self) -> None:
-        """Send the next notice that is due; then, or when there is none, see to it that we come back."""
-        office, desk = self._office, self._desk
-        desk.woken = False
+        """Send the next notices that are due; then, or when there are none, see to it that we come back."""
+        self._desk.woken = False
         self._sleep(None)
+        for _ in range(AHEAD):  # and not more: what else we are told is not to wait for all of them
+            if not await self._next():
+                return
+        self.wake()
+
+    async def _next(self) -> bool:
+        """Send the next notice; False: there is none now, and when there may be is seen to."""
+        office, desk = self._office, self._desk
         try:
             if not office.sending.value:
+                await self._notes.give_back()
                 self._sleep(IDLE_SECONDS)
-                return
+                return False
             if (resting := await self._resting()) > 0:
+                await self._notes.give_back()
                 self._sleep(resting)
-                return
-            turn, desk.turn = desk.turn, None
-            if turn is None:
-                # A power cut that undoes this, or the outcome, costs one more attempt with the same id.
-                turn = await office.store.write(rows.take(desk.receiver, time.time(), office.policy), durable=False)
+                return False
+            await self._notes.take()
+            if not office.sending.value:  # it was paused meanwhile
+                await self._notes.give_back()
+                self._sleep(IDLE_SECONDS)
+                return False
         except StoreError as error:
             log.warning("webhooks.store_failed error=%s next=wait", error)
             self._sleep(STORE_SECONDS)
-            return
-        if turn.notice is not None:
-            await self._send(turn.notice)
-            self.wake()
-        else:
-            self._sleep(IDLE_SECONDS if turn.due_at is None else max(turn.due_at - time.time(), 0.0))
+            return False
+        if not desk.turns:
+            self._sleep(IDLE_SECONDS if desk.due_at is None else max(desk.due_at - time.time(), 0.0))
+            return False
+        await self._send(desk.turns.popleft())
+        return True
 
     def wake(self) -> None:
         """Look for work once what is queued is handled."""
@@ -154,33 +161,37 @@ class Sender(Actor):
         if attempt.everywhere:
             office.rests_until[host_of(desk.receiver)] = desk.rests_until
         asked = now + seconds if seconds > 0 and attempt.status is not None else None
-        outcome = rows.Outcome(notice, attempt, now, again_at, asked)
+        desk.outcomes.append(rows.Outcome(notice, attempt, now, again_at, asked))
+        if attempt.sent and seconds == 0 and desk.turns and len(desk.outcomes) < AHEAD:
+            self._note_beside()  # the next one need not wait for that
+            return
         # It happened, whatever happens to us: noted also while everything stops.
         with trio.move_on_after(SETTLE_SECONDS, shield=True):
-            why = await self._settle(outcome, take=seconds == 0 and office.sending.value)
-            if why is not None:
-                self._tell_disabled(notice, why)
-        self._tell(notice, attempt, again_at)
+            await self._notes.settle(take=seconds == 0 and office.sending.value)
 
-    async def _settle(self, outcome: rows.Outcome, *, take: bool) -> str | None:
-        """Note the outcome, and with *take* that the next attempt is made; why the address is disabled, or None."""
-        office, receiver = self._office, self._desk.receiver
-        settle = rows.settle(outcome, office.policy)
+    def _note_beside(self) -> None:
+        """Note what became of the last attempts while the next one is made."""
+        if len(self._desk.outcomes) >= AHEAD // 2:
+            self._enough.set()
+        if not self._noting:
+            self._noting = True
+            self.context.start_soon(self._note)
 
-        def transaction(connection: sqlite3.Connection) -> tuple[str | None, rows.Turn | None]:
-            why = settle(connection)
-            return why, rows.take(receiver, time.time(), office.policy)(connection) if take else None
-
+    async def _note(self) -> None:
         try:
-            why, turn = await office.store.write(transaction, durable=False)
-        except StoreError as error:
-            # Not sent a second time meanwhile: an attempt is made only after it could be noted.
-            log.warning("webhooks.outcome_not_noted error=%s next=later", error)
-            office.store.write_later(settle)
-            return None
-        if turn is not None and turn.notice is not None:
-            self._desk.turn = turn
-        return why
+            while self._desk.outcomes:
+                with trio.move_on_after(GATHER_SECONDS):
+                    await self._enough.wait()
+                self._enough = trio.Event()
+                await self._notes.settle(take=self._office.sending.value)
+        finally:
+            self._noting = False
+
+    def _noted(self, outcome: rows.Outcome, why: str | None) -> None:
+        """An outcome is on the disk: let everybody know."""
+        if why is not None:
+            self._tell_disabled(outcome.notice, why)
+        self._tell(outcome.notice, outcome.attempt, outcome.next_attempt_at)
 
     def _tell_disabled(self, notice: rows.Waiting, why: str) -> None:
         address = mask_addresses(notice.url)

@@ -386,10 +386,11 @@ def _accepted(connection: sqlite3.Connection, notice: Notice, idempotency_key: s
     number = put_notice(connection, notice)
     if number is not None:
         return Accepted(f"webhook_{number}", new=True)
-    query = "SELECT number, url, message, template_id FROM webhooks WHERE key = ?"
-    known, url, message, template_id = connection.execute(query, (notice.key,)).fetchone()
+    query = "SELECT number, url, message, template_id, message_type FROM webhooks WHERE key = ?"
+    known, url, message, template_id, message_type = connection.execute(query, (notice.key,)).fetchone()
     same = notice.template_id is not None or message == (notice.message or message)
-    if (url, template_id) != (notice.url, notice.template_id) or not same:
+    # Of a card only its kind is compared: its figures have the time, which is another when a request is repeated.
+    if (url, template_id, message_type) != (notice.url, notice.template_id, notice.message_type) or not same:
         raise OtherMessage(idempotency_key)
     return Accepted(f"webhook_{known}", new=False)
 

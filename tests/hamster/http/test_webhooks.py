@@ -340,3 +340,32 @@ async def test_the_singular_path_is_the_same_for_every_call_and_tests_an_address
         assert (failed["success"], failed["response_status"]) == (False, 500)
         status, _ = await server.ask("POST", "/api/webhook/test", {"message": "x"})
         assert status == 400
+
+
+async def test_what_waits_for_a_receiver_that_is_switched_off_waits_until_it_is_on_again(tmp_path: Path) -> None:
+    async with a_receiver() as receiver, asking(tmp_path) as server:
+        made = await server.got(
+            "POST", "/api/webhooks/receivers", {"name": "a", "url": receiver.url(), "event_types": ["alert"]}
+        )
+        place = f"/api/webhooks/receivers/{made['id']}"
+        await server.got("POST", f"{place}/disable")
+        webhooks = server.hamster.system.webhooks
+        accepted = await webhooks.send_to(await webhooks.receiver(str(made["id"])), "wartet")
+        other = await server.got("POST", "/api/webhooks/send?wait=true", body(receiver, message="geht"))
+        assert cast("dict[str, object]", other["webhook"])["status"] == "success", "the address itself is not off"
+        assert (await server.got("GET", f"/api/webhooks/history/{accepted.id}"))["status"] == "pending"
+        await server.got("POST", f"{place}/enable")
+        await server.until(accepted.id, "success")
+        assert [one.text for one in receiver.arrived] == ["geht", "wartet"]
+
+
+async def test_an_idempotency_key_of_one_kind_of_card_is_refused_for_another(tmp_path: Path) -> None:
+    async with a_receiver() as receiver, asking(tmp_path) as server:
+        path, card = "/api/webhooks/enhanced/send", {"data": {"branch": "main"}, "webhook_url": receiver.url()}
+        first = {"message_type": "deployment_start", **card}
+        found = [await server.got("POST", path, first, Idempotency_Key="k") for _ in range(2)]
+        assert found[0]["message_id"] == found[1]["message_id"]
+        status, refused = await server.ask(
+            "POST", path, {"message_type": "deployment_failure", **card}, Idempotency_Key="k"
+        )
+        assert (status, "Idempotency-Key 'k'" in cast("dict[str, str]", refused)["detail"]) == (409, True)
