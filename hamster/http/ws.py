@@ -23,8 +23,8 @@ from hamster.http.times import Stamp
 from hamster.http.ws_commands import COMMANDS, BadFrameError, CommandType, WsCommands, short
 
 SERVER_VERSION = "1.0.0"
-UNDER_WAY = 10
-"""Commands of one client that are carried out at a time."""
+WAITING = 10
+"""Commands of one client that may wait; they are carried out one after the other."""
 LONGEST_INFO = 200
 MOST_INFO = 20
 """Values that a client may say of itself."""
@@ -63,7 +63,9 @@ def register(app: QuartTrio, system: System, hub: Hub, stopping: StoppingSwitch,
             greet(client, hub, system)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_frames, client, hub, websocket.send)
-                await Conversation(client, hub, system, commands, nursery).run()
+                conversation = Conversation(client, hub, system, commands)
+                nursery.start_soon(conversation.carry_out)
+                await conversation.run()
         finally:
             hub.leave(client)
 
@@ -126,15 +128,13 @@ async def send_frames(client: Client, hub: Hub, send: Callable[[str], Awaitable[
 class Conversation:
     """What one client sends, and is answered, for as long as it is connected."""
 
-    def __init__(self, client: Client, hub: Hub, system: System, commands: WsCommands, nursery: trio.Nursery) -> None:
-        """Commands are carried out in *nursery*, so that the next frame need not wait for one."""
+    def __init__(self, client: Client, hub: Hub, system: System, commands: WsCommands) -> None:
         self._client = client
         self._hub = hub
         self._system = system
         self._commands = commands
-        self._nursery = nursery
         self._budget = FrameBudget()
-        self._under_way = 0
+        self._ordered, self._orders = trio.open_memory_channel[tuple[CommandType, dict[str, object]]](WAITING)
 
     async def run(self) -> None:
         """Answer what comes, for ever."""
@@ -148,6 +148,11 @@ class Conversation:
                 self._take(received)
             except BadFrameError as error:
                 self._client.answer(self._commands.error(error))
+
+    async def carry_out(self) -> None:
+        """Carry commands out in their order, beside `run`, so that the next frame need not wait for one. For ever."""
+        async for kind, parameters in self._orders:
+            self._client.answer(await self._commands.answer(kind, parameters))
 
     async def _hold_back(self, wait: float) -> None:
         """Say that it is too fast, and read nothing until it may send again: then TCP holds it, and nobody else."""
@@ -167,16 +172,10 @@ class Conversation:
             self._client.answer(frame)
 
     def _command(self, kind: CommandType, parameters: dict[str, object]) -> None:
-        if self._under_way >= UNDER_WAY:
-            raise BadFrameError("BUSY", errors_ko.WS_BUSY.format(limit=UNDER_WAY))
-        self._under_way += 1
-        self._nursery.start_soon(self._carry_out, kind, parameters)
-
-    async def _carry_out(self, kind: CommandType, parameters: dict[str, object]) -> None:
         try:
-            self._client.answer(await self._commands.answer(kind, parameters))
-        finally:
-            self._under_way -= 1
+            self._ordered.send_nowait((kind, parameters))
+        except trio.WouldBlock:
+            raise BadFrameError("BUSY", errors_ko.WS_BUSY.format(limit=WAITING)) from None
 
 
 def handle(

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 
 _MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH.split("|"), 1)}
@@ -17,9 +18,14 @@ STAMP = (
 )
 """Of a regular expression: a timestamp, in a group of the name of its kind."""
 
-_STAMP = re.compile(STAMP)
 _BEFORE_OFFSET = re.compile(r" (Z|[+-])")
 _PARTS = re.compile(r"[/: ]+")
+
+
+@cache
+def _stamp() -> re.Pattern[str]:
+    """Compiled when it is first needed: it takes a moment, which a start need not wait for."""
+    return re.compile(STAMP)
 
 
 def stamp_of(text: str, zone: tzinfo | None, now: datetime) -> datetime | None:
@@ -30,7 +36,7 @@ def stamp_of(text: str, zone: tzinfo | None, now: datetime) -> datetime | None:
         zone: Of what says none; None is the machine's.
         now: For what says no year: it is the latest that is not in the future, a day's grace aside.
     """
-    found = _STAMP.fullmatch(text.strip())
+    found = _stamp().fullmatch(text.strip())
     return None if found is None else instant_of(found.lastgroup or "", found[0], zone, now)
 
 

@@ -8,10 +8,10 @@ import attrs
 import pytest
 import trio
 
+import actors.domains
 import actors.services.attendance
 import actors.services.launching
 import actors.services.process
-import actors.system
 from actors import State, System, open_system
 from actors.runtime import ActorCrashed, ActorFailed, ActorState, Backoff, Message, RestartIntensity
 from actors.services import StartService, StopService, Wanted, process, waiting
@@ -286,8 +286,8 @@ async def test_fifty_actors_that_crash_for_one_reason_all_come_back(yard: Yard) 
 async def test_a_domain_that_gives_up_leaves_its_services_running_and_comes_back(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.system, "DOMAIN_INTENSITY", RestartIntensity(0, 60.0))
-    monkeypatch.setattr(actors.system, "SERVICES_BACKOFF", Backoff(initial=0.0, maximum=0.0))
+    monkeypatch.setattr(actors.domains, "DOMAIN_INTENSITY", RestartIntensity(0, 60.0))
+    monkeypatch.setattr(actors.domains, "SERVICES_BACKOFF", Backoff(initial=0.0, maximum=0.0))
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.service("a"), yard.service("b"))) as system:
             story = Story.of(system.bus)
@@ -314,8 +314,8 @@ def domain_restarts(system: System) -> int:
 async def test_services_without_their_actors_are_stopped_politely_at_the_end(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.system, "DOMAIN_INTENSITY", RestartIntensity(0, 60.0))
-    monkeypatch.setattr(actors.system, "SERVICES_BACKOFF", Backoff(initial=600.0, maximum=600.0, at_once=0))
+    monkeypatch.setattr(actors.domains, "DOMAIN_INTENSITY", RestartIntensity(0, 60.0))
+    monkeypatch.setattr(actors.domains, "SERVICES_BACKOFF", Backoff(initial=600.0, maximum=600.0, at_once=0))
     with trio.fail_after(PATIENCE):
         async with open_system(yard.settings(yard.shell("a", POLITE))) as system:
             story = Story.of(system.bus)
