@@ -79,6 +79,8 @@ class MonitorService(Actor):
         self._found: tuple[float, Look] | None = None
         """A look that is done, and when it began."""
         self._writing = False
+        self._again = False
+        """Another look is wanted after the one that is on."""
 
     # -- what a kind says
 
@@ -195,7 +197,7 @@ class MonitorService(Actor):
             self._end(SHUTDOWN)
 
     def check(self, *, force: bool) -> LookTicket:
-        """Look now, or wait for the look that is on; *force* is for a look that begins now.
+        """Look now, or wait for the look that is on; with *force* for another one after that.
 
         Raises:
             NotRunning: It is stopped.
@@ -206,6 +208,8 @@ class MonitorService(Actor):
         if record.ticket is None:
             record.ticket = LookTicket(record.settings.id)
         record.ticket.force = record.ticket.force or force
+        on = self._looking is not None or self._found is not None
+        self._again = self._again or (force and on)
         ticket = record.ticket  # the look might be done before this is through
         self._begin_look()
         return ticket
@@ -288,7 +292,7 @@ class MonitorService(Actor):
         record = self.record
         if self._looking is not None:
             self._looking.cancel()
-        self._found = None
+        self._found, self._again = None, False
         self._answer(CheckAborted(record.settings.id))
         record.standing, record.last = Standing(), None
         withdraw(record)
@@ -358,7 +362,11 @@ class MonitorService(Actor):
         )
         self._tell(told, failure, before)
         self.looked(look)
-        self._answer(look)
+        if self._again:  # it may have begun before there was what somebody wants to see
+            self._again = False
+            record.next_at = trio.current_time()
+        else:
+            self._answer(look)
 
     def _tell(self, told: Told | None, failure: Failure | None, before: Standing) -> None:
         record = self.record

@@ -342,6 +342,29 @@ async def test_several_who_check_share_a_look_and_a_stop_answers_them_all(tmp_pa
         assert target.asked == 1
 
 
+async def test_a_forced_check_is_answered_by_a_look_that_begins_after_it(tmp_path: Path) -> None:
+    target, first = Target(), trio.Event()
+
+    async def handle(served: Served, stream: Stream) -> None:
+        if target.asked == 0:
+            target.asked += 1
+            await head_of(stream)
+            await first.wait()
+            await stream.send_all(answer(status="404 Gone"))
+            return
+        await target.handle(served, stream)
+
+    async with serving(handle) as served, watching(tmp_path, http(served, interval=600.0, timeout=60.0)) as system:
+        await system.services.start("site")
+        joined = await system.services.check("site")
+        await until(lambda: target.asked == 1)
+        forced = await system.services.check("site", force=True)
+        assert forced is joined, "one ticket for all who wait"
+        first.set()
+        assert (await forced.wait()).ok
+        assert target.asked == 2
+
+
 async def test_a_process_has_nothing_to_check(yard: Yard) -> None:
     async with open_system(yard.settings(yard.service("a"))) as system:
         with pytest.raises(NotCheckable, match="kind 'process'"):
