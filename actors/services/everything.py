@@ -45,12 +45,15 @@ class EverythingActor(Actor):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._scope: trio.CancelScope | None = None
+        self._restarting: tuple[str, ...] = ()
+        """Whom a restart that is not through has stopped or is to stop, and is to start again."""
 
     def change(self, what: What) -> tuple[str, ...]:
         if self._scope is not None:
             self._scope.cancel()
         scope = self._scope = trio.CancelScope()
         ids = self._concerned(what)
+        self._restarting = ids if what == "restart" else ()
         log.info("services.all what=%s services=%s", what, ",".join(ids) or "none")
         self.context.start_soon(self._carry_out, what, ids, scope)
         return ids
@@ -63,7 +66,12 @@ class EverythingActor(Actor):
             case "stop":
                 return tuple(view.id for view in views if view.state not in REST or view.wanted is Wanted.UP)
             case "restart":
-                return tuple(view.id for view in views if view.wanted is Wanted.UP and view.available)
+                # Whom a restart before this one has stopped already is not wanted for the moment.
+                return tuple(
+                    view.id
+                    for view in views
+                    if view.available and (view.wanted is Wanted.UP or view.id in self._restarting)
+                )
 
     async def _carry_out(self, what: What, ids: Sequence[str], scope: trio.CancelScope) -> None:
         with scope:
@@ -71,6 +79,8 @@ class EverythingActor(Actor):
                 await self._stop(ids)
             if what != "stop":
                 await self._start(ids)
+            if not scope.cancel_called:  # else a later command has taken its place, and set its own
+                self._restarting = ()
 
     async def _start(self, ids: Sequence[str]) -> None:
         """Each waits by itself for what it depends on."""

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from actors.services import ServiceEvent, State
+from actors.services.messages import Wanted
 from actors.settings import ServiceSettings, SystemSettings
 from hamster.defaults import contract_services
 from tests.actors.conftest import yard as yard  # a fixture
@@ -90,3 +91,24 @@ async def test_a_stop_takes_the_place_of_a_start_that_is_not_through(yard: Yard)
         await until(server, State.STARTING, "never")
         await server.got("POST", "/api/system/stop")
         await until(server, State.STOPPED, "never", "job")
+
+
+async def test_a_restart_in_the_middle_of_another_leaves_nothing_stopped(yard: Yard) -> None:
+    base = yard.service("base", autostart=True)
+    top = attrs.evolve(yard.service("top", autostart=True), depends_on={"base": "started"})
+    async with asking(yard.settings(base, top)) as server:
+        await until(server, State.RUNNING, "base", "top")
+        before = pids_of(server)
+        await server.got("POST", "/api/system/restart")
+        await server.hamster.system.services.wait_until(lambda board: board["top"].wanted is Wanted.DOWN)
+        await server.got("POST", "/api/system/restart")
+        with trio.fail_after(PATIENCE):
+            await server.hamster.system.services.wait_until(
+                lambda board: all(
+                    board[name].state is State.RUNNING and board[name].pid != before[name] for name in before
+                )
+            )
+
+
+def pids_of(server: Asking) -> dict[str, int | None]:
+    return {name: view.pid for name, view in server.hamster.system.services.board.value.items()}
