@@ -68,8 +68,8 @@ class DeployRecord:
     # -- the journal of a course
 
     async def keep(self, deployment: Deployment) -> None:
-        self.show(deployment)
         await self.store.write(lambda connection: rows.put(connection, deployment))
+        self.show(deployment)
 
     def tell(self, what: What, deployment: Deployment, step: StepDone | None = None) -> None:
         self.show(deployment)

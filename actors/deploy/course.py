@@ -91,11 +91,12 @@ class Course:
         progress = self.progress
         progress.note(step=step, status=STATUS_OF[step])
         self._say(logging.INFO, f"deployment.step step={step}")
+        await self.journal.keep(self.deployment)  # before anybody hears of it
         self.journal.tell("step_started", self.deployment)
         began = trio.current_time()
         if step == "publish":
             await steps.plan(progress)
-        await self.journal.keep(self.deployment)
+            await self.journal.keep(self.deployment)
         detail = await steps.RUN[step](progress)
         done = StepDone(step, round(trio.current_time() - began, 3), detail)
         progress.note(steps=(*self.deployment.steps, done))
