@@ -4,8 +4,10 @@ import re
 
 MASK = "***"
 
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s?#]*@")
-_QUERY = re.compile(r"(?P<address>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"']*\?)(?P<query>[^\s#\"']*)")
+# Both look at a scheme's end alone, and take an address whole, with a query or without: to look for where a scheme
+# begins, or for a query from every "://" anew, is quadratic, and a long word would hold up everybody for minutes.
+_USERINFO = re.compile(r"(?<=[a-zA-Z0-9+.-]://)[^/\s?#]*@")
+_QUERY = re.compile(r"(?P<address>(?<=[a-zA-Z0-9+.-]://)[^\s?#\"']*)(?P<query>\?[^\s#\"']*)?")
 _QUERY_VALUE = re.compile(r"=[^&;]+")
 # What comes behind these is the token; Slack and Discord let a path of one's own choice follow it.
 _HOOK = re.compile(
@@ -35,8 +37,8 @@ _SUSPICIOUS = re.compile(
 
 def mask_addresses(text: str) -> str:
     """*text* without what its addresses keep secret: user and password, query values, the token of a webhook."""
-    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
-    text = _QUERY.sub(lambda found: found["address"] + _QUERY_VALUE.sub(f"={MASK}", found["query"]), text)
+    text = _USERINFO.sub(f"{MASK}@", text)
+    text = _QUERY.sub(lambda found: found["address"] + _QUERY_VALUE.sub(f"={MASK}", found["query"] or ""), text)
     return _HOOK.sub(rf"\g<address>/{MASK}", text)
 
 

@@ -1,5 +1,7 @@
 """What a log may show of a text that holds secrets."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,17 @@ def test_a_secret_is_masked_wherever_it_stands(text: str, shown: str) -> None:
 )
 def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert mask_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://" + "y" * 300_000, "y" * 300_000 + "://x", "a://" * 75_000, "a://?" * 60_000, "a://b@" * 50_000],
+    ids=["a host", "a scheme", "schemes", "queries", "users"],
+)
+def test_a_long_text_is_masked_in_time_that_grows_with_its_length(text: str) -> None:
+    began = time.process_time()
+    mask_secrets(text)
+    assert time.process_time() - began < 2.0, "minutes, where it grows with the square"
 
 
 @given(st.text(), st.text())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from actors.services import ServiceView, State, Wanted
 from actors.services.reload import PROCESS, SERVICE, Effect, changed_keys, effect_of, plan, starts_anew
-from actors.services.targets import select
+from actors.services.targets import LONGEST, select
 from actors.settings import (
     MONITORS,
     AliveOptions,
@@ -152,6 +152,7 @@ def test_a_target_is_an_id_a_group_a_tag_or_a_pattern() -> None:
     assert select(all_of_them, "tag:front") == ("a", "web-1", "web-2")
     assert select(all_of_them, "tag:no") == ()
     assert select(all_of_them, "no") == ()
+    assert select(all_of_them, "w" + "*" * LONGEST) == (), "it is not looked at"
 
 
 @pytest.mark.parametrize(
