@@ -32,7 +32,7 @@ from hamster.http.problems import HttpProblem, InvalidRequest
 from hamster.http.rolling import MAX_PARALLEL, roll
 from hamster.http.service_encoding import ServiceEncoder
 from hamster.http.service_models import ServiceModel, look_model, service_model
-from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, each, is_one, several
+from hamster.http.targets import SEVERAL, SEVERAL_REACHED, Result, Several, each, is_one, several
 from hamster.http.times import Stamp
 
 MAX_WAIT = 300.0
@@ -150,6 +150,15 @@ async def command(services: Services, name: Command, target: str) -> Response:
         return json_response(await roll(services, target, parallel, wait))
     if is_one(services, target):
         return json_response({"message": await carry_out(services, name, target, wait), "service_id": target})
+    return json_response(await carry_out_several(services, name, target, wait))
+
+
+async def carry_out_several(services: Services, name: Command, target: str, wait: float) -> Several:
+    """Give a command to all services that *target* names, at the same time; what became of each.
+
+    Raises:
+        ServiceNotFound: It names none.
+    """
 
     async def one(service_id: str) -> Result:
         try:
@@ -158,7 +167,7 @@ async def command(services: Services, name: Command, target: str) -> Response:
             return Result(service_id, success=False, message=refusal(service_id, error))
 
     results = await each(services.matching(target), one)
-    return json_response(several(target, (SEVERAL_REACHED if wait > 0 else SEVERAL)[name], results))
+    return several(target, (SEVERAL_REACHED if wait > 0 else SEVERAL)[name], results)
 
 
 async def carry_out(services: Services, name: Command, service_id: str, wait: float) -> str:

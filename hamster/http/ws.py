@@ -20,7 +20,7 @@ from hamster.http.logs import LEVEL_NAMES
 from hamster.http.pacing import FRAMES, FrameBudget, HandshakePacer
 from hamster.http.problems import HttpProblem
 from hamster.http.times import Stamp
-from hamster.http.ws_commands import COMMANDS, BadFrameError, CommandType, WsCommands, short
+from hamster.http.ws_commands import COMMANDS, BadFrameError, CommandType, WsCommands, can_be_given_back, short
 
 SERVER_VERSION = "1.0.0"
 WAITING = 10
@@ -42,6 +42,7 @@ FEATURES = (
     "posco_event",
     "service_control",
     "send_webhook",
+    "client_info",
 )
 BATCH = 64
 """Frames taken from a client's queue at a time; its own answers come between them."""
@@ -56,11 +57,11 @@ def register(app: QuartTrio, system: System, hub: Hub, stopping: StoppingSwitch,
         await pace(pacer)
         if hub.is_full:
             raise HttpProblem(503, errors_ko.TOO_MANY_CONNECTIONS)
-        await websocket.accept()  # pyright: ignore[reportUnknownMemberType] - a bare dict in Quart
-        client = hub.join()
+        client = hub.join()  # before the first wait: others that come meanwhile must count it
         client.info["user_agent"] = websocket.headers.get("user-agent", "")[:LONGEST_INFO]
         try:
             greet(client, hub, system)
+            await websocket.accept()  # pyright: ignore[reportUnknownMemberType] - a bare dict in Quart
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_frames, client, hub, websocket.send)
                 conversation = Conversation(client, hub, system, commands)
@@ -199,16 +200,18 @@ def handle(
         case "request_status":
             return [hub.maker.services_update(), hub.maker.metrics_update(system.metrics.readings.value)]
         case "client_info":
-            client.info.update(about(parameters))
+            tell_about(client.info, parameters)
             return []
         case other:
             raise BadFrameError("UNKNOWN_TYPE", errors_ko.WS_UNKNOWN_TYPE.format(got=short(other)), type=short(other))
 
 
-def about(parameters: dict[str, object]) -> dict[str, str]:
-    """What a client says of itself: a few short plain values."""
-    plain = {name[:LONGEST_INFO]: str(value)[:LONGEST_INFO] for name, value in parameters.items() if _is_plain(value)}
-    return dict(list(plain.items())[:MOST_INFO])
+def tell_about(known: dict[str, str], parameters: dict[str, object]) -> None:
+    """Add what a client says of itself to what is *known*: a few short plain values."""
+    for name, value in parameters.items():
+        key = name[:LONGEST_INFO]
+        if _is_plain(value) and (key in known or len(known) < MOST_INFO):
+            known[key] = str(value)[:LONGEST_INFO]
 
 
 def _is_plain(value: object) -> bool:
@@ -243,8 +246,14 @@ def parameters_of(message: dict[str, object]) -> dict[str, object]:
 
 def subscribed(interest: Interest, parameters: dict[str, object]) -> Interest:
     """The interest after `subscribe`: the types named and the filters given replace those before."""
-    if parameters.get("subscription") == "all":
-        return Interest()
+    match parameters.get("subscription"):
+        case None:
+            pass
+        case "all":
+            return Interest()
+        case other:
+            text = errors_ko.WS_BAD_VALUE.format(field="subscription", got=short(other), expected="all")
+            raise BadFrameError("INVALID_DATA", text, field="subscription", got=short(other))
     types = words(parameters, "event_types", EVENT_TYPES)
     filters = parameters.get("filters")
     if filters is not None and not isinstance(filters, dict):
@@ -309,5 +318,5 @@ def echo(parameters: dict[str, object]) -> dict[str, object]:
     return {
         name: value
         for name, value in parameters.items()
-        if name in ("timestamp", "id", "nonce") and isinstance(value, (str, int, float)) and len(str(value)) <= 100
+        if name in ("timestamp", "id", "nonce") and can_be_given_back(value)
     }

@@ -6,14 +6,13 @@ from typing import Literal, get_args
 
 import msgspec
 
-from actors.runtime import ActorError
 from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.errors_ko import ErrorTable
 from hamster.http.frames import Frame, FrameMaker
 from hamster.http.gate_asgi import StoppingSwitch
 from hamster.http.problems import HttpProblem, InvalidRequest
-from hamster.http.services import Command, carry_out, refusal
+from hamster.http.services import Command, carry_out, carry_out_several
 from hamster.http.targets import is_one
 from hamster.http.webhooks import SendBody, send_body
 
@@ -22,6 +21,10 @@ log = logging.getLogger("hamster.live")
 CommandType = Literal["service_control", "send_webhook"]
 COMMANDS: tuple[CommandType, ...] = get_args(CommandType)
 ACTIONS: tuple[Command, ...] = ("start", "stop", "restart")
+
+LONGEST_MARK = 100
+LONGEST_TEXT = 500
+"""Characters of an error; it names what the client sent."""
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -48,7 +51,7 @@ class WsCommands:
     async def answer(self, kind: CommandType, parameters: dict[str, object]) -> Frame:
         """The answer to one command, whatever comes of it; `id` in its parameters is given back."""
         known = parameters.get("id", parameters.get("request_id"))
-        mark = {"request_id": known} if isinstance(known, str | int) else {}
+        mark = {"request_id": known} if can_be_given_back(known) else {}
         try:
             data = await self._carried_out(kind, parameters)
         except BadFrameError as error:
@@ -60,11 +63,12 @@ class WsCommands:
     def error(self, error: BadFrameError, **more: object) -> Frame:
         """An `error` frame."""
         details = {**error.details, **more}
-        return self._maker.frame("error", {"error_code": error.code, "error_message": error.text, "details": details})
+        told = {"error_code": error.code, "error_message": short(error.text, LONGEST_TEXT), "details": details}
+        return self._maker.frame("error", told)
 
     async def _carried_out(self, kind: CommandType, parameters: dict[str, object]) -> dict[str, object]:
         if self._stopping.on:
-            raise BadFrameError("STOPPING", errors_ko.STOPPING)
+            raise BadFrameError("SERVICE_UNAVAILABLE", errors_ko.STOPPING)
         if kind == "service_control":
             return await self._control(parameters)
         return await self._send(parameters)
@@ -78,19 +82,12 @@ class WsCommands:
             raise BadFrameError("INVALID_DATA", text, field="action", got=short(action))
         services = self._system.services
         name: Command = action
-        said: dict[str, object] = {"service_id": target, "action": name, "success": True}
+        said: dict[str, object] = {"service_id": target, "action": name}
         if is_one(services, target):
-            return {**said, "message": await carry_out(services, name, target, 0.0)}
-        results: list[dict[str, object]] = []
-        for service_id in services.matching(target):
-            try:
-                message, success = await carry_out(services, name, service_id, 0.0), True
-            except Exception as error:  # one of several: what went wrong is its result
-                if self._errors.find(error) is None and not isinstance(error, ActorError):
-                    raise
-                message, success = refusal(service_id, error), False
-            results.append({"service_id": service_id, "success": success, "message": message})
-        return {**said, "success": all(one["success"] for one in results), "results": results}
+            return {**said, "success": True, "message": await carry_out(services, name, target, 0.0)}
+        told = await carry_out_several(services, name, target, 0.0)
+        success = all(result.success for result in told.results)
+        return {**said, "success": success, "message": told.message, "results": told.results}
 
     async def _send(self, parameters: dict[str, object]) -> dict[str, object]:
         known = {name: value for name, value in parameters.items() if name not in ("id", "request_id")}
@@ -117,7 +114,12 @@ def code_of(error: Exception) -> str:
     return _WORD.sub("_", type(error).__name__).upper()
 
 
-def short(value: object) -> str:
+def can_be_given_back(value: object) -> bool:
+    """Whether *value*, a client's own mark, is small and plain: what it does not read waits with us."""
+    return isinstance(value, str | int | float) and len(str(value)) <= LONGEST_MARK
+
+
+def short(value: object, longest: int = 60) -> str:
     """*value* as it is shown back."""
     text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else text[:60] + "..."
+    return text if len(text) <= longest else text[:longest] + "..."

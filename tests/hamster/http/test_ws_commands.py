@@ -94,6 +94,8 @@ async def test_services_are_controlled_and_what_is_wrong_is_said_by_a_code(yard:
         await socket.say("service_control", service_id="*", action="stop")
         several = await socket.data_of("service_control")
         assert [one["service_id"] for one in cast("list[Frame]", several["results"])] == ["one", "two"]
+        over_http = await server.got("POST", "/api/services/*/stop")
+        assert several["message"] == over_http["message"] == "서비스 2개 중지 중... (*)"
         cases: list[tuple[Mapping[str, object], str, str]] = [
             ({"service_id": "none", "action": "start"}, "SERVICE_NOT_FOUND", "서비스를 찾을 수 없습니다: none"),
             ({"service_id": "one", "action": "explode"}, "INVALID_DATA", "explode"),
@@ -155,6 +157,70 @@ async def test_as_many_sockets_as_configured_and_no_more(yard: Yard) -> None:
             await again.data_of("connection_established")
 
 
+async def test_sockets_that_are_opened_at_the_same_time_are_counted_too(yard: Yard) -> None:
+    async with asking(yard.settings(), ServerSettings(max_websockets=2)) as server:
+        let_in: list[bool] = []
+
+        async def come() -> None:
+            try:
+                async with connected(server) as socket:
+                    await socket.data_of("connection_established")
+                    let_in.append(True)
+                    with trio.fail_after(PATIENCE):
+                        while len(let_in) < 30:  # noqa: ASYNC110 - all of them are answered while this one is there
+                            await trio.sleep(0.01)
+            except* trio_websocket.ConnectionRejected:
+                let_in.append(False)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(30):
+                nursery.start_soon(come)
+        assert sum(let_in) == 2
+
+
+async def test_while_we_stop_every_command_is_refused_and_the_rest_goes_on(yard: Yard) -> None:
+    async with asking(yard.settings(yard.service("one"))) as server, connected(server) as socket:
+        await server.hamster.stop_services()
+        await socket.say("service_control", service_id="one", action="start")
+        error = await socket.data_of("error")
+        assert (error["error_code"], error["error_message"]) == (
+            "SERVICE_UNAVAILABLE",
+            "서버가 종료되는 중이라 변경 요청을 받을 수 없습니다",
+        )
+        await socket.say("ping")
+        await socket.data_of("pong")
+
+
+async def test_what_a_client_sends_does_not_come_back_at_length(yard: Yard) -> None:
+    """It would be kept for a client that reads nothing, thousands of times."""
+    long = "x" * 900_000
+    cases: list[tuple[str, Mapping[str, object], str]] = [
+        ("service_control", {"service_id": "one", "action": "stop", "id": long}, "service_control"),
+        ("service_control", {"service_id": long, "action": "stop"}, "error"),
+        ("service_control", {"service_id": "[" * 900_000, "action": "stop"}, "error"),
+        ("send_webhook", {"url": "http://localhost/", "template_id": long}, "error"),
+        ("ping", {"id": long, "nonce": 7}, "pong"),
+        (long, {}, "error"),
+    ]
+    async with asking(yard.settings(yard.service("one"))) as server, connected(server) as socket:
+        for kind, data, answered in cases:
+            await socket.say(kind, **data)
+            frame = await socket.hears(lambda frame, answered=answered: frame["type"] == answered)
+            assert len(json.dumps(frame, ensure_ascii=False)) < 1_000
+
+
+async def test_the_frontend_subscribes_to_all_and_to_nothing_else_by_that_word(yard: Yard) -> None:
+    async with asking(yard.settings()) as server, connected(server) as socket:
+        await socket.say("unsubscribe")
+        await socket.connection.send_message('{"subscription": "all"}')
+        await socket.say("ping")
+        await socket.data_of("pong")
+        _, (one,) = cast("tuple[int, list[Frame]]", await server.ask("GET", "/api/websocket/clients"))
+        assert {"status_update", "alert"} <= set(cast("list[str]", one["event_types"]))
+        await socket.connection.send_message('{"subscription": "services"}')
+        assert (await socket.data_of("error"))["error_code"] == "INVALID_DATA"
+
+
 async def test_a_page_that_reopens_its_socket_is_slowed_and_every_handshake_completes(yard: Yard) -> None:
     async with asking(yard.settings()) as server:
         began = trio.current_time()
@@ -181,6 +247,13 @@ async def test_who_is_connected_is_listed_with_what_it_says_of_itself(yard: Yard
         info = cast("Frame", one["info"])
         assert (info["app"], info["version"], len(str(info["long"]))) == ("tauri", "2.1", 200)
         assert "nested" not in info
+        for number in range(5):
+            await socket.say("client_info", **{f"{number}-{place}": "x" for place in range(20)}, app="web")
+        await socket.say("ping")
+        await socket.data_of("pong")
+        _, (one,) = cast("tuple[int, list[Frame]]", await server.ask("GET", "/api/websocket/clients"))
+        info = cast("Frame", one["info"])
+        assert (len(info), info["app"]) == (20, "web"), "what it said before can change, and no more than that comes"
 
 
 async def test_a_broken_frame_is_an_error_with_a_code_and_the_connection_lives(yard: Yard) -> None:
