@@ -3,8 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
@@ -14,13 +13,12 @@ import trio
 from quart import Response, request
 
 from actors.logs.files.ranges import ByteRange, NotSatisfiable, byte_range
+from hamster.http.file_slices import OpenFile, nothing, slices
 from hamster.http.problems import HttpProblem
 
 INDEX = "index.html"
 OURS = ("api", "ws", "docs", "redoc", "openapi.json", "metrics", "health", "dashboard")
 """First parts of paths that are never the application's."""
-SLICE = 256 * 1024
-"""Bytes that are read at once."""
 LONGEST_PATH = 1024
 YEAR = "public, max-age=31536000, immutable"
 FRESH = "no-cache"
@@ -66,6 +64,9 @@ _HASHED_DIRECTORIES = frozenset({"assets", "static", "_app", "_next", "build", "
 _HASH = re.compile(r"[-.](?P<hash>[A-Za-z0-9_-]{8,})(?:\.chunk)?\.[a-z0-9.]+$")
 
 
+_NOT_AT_ALL = re.compile(r"q=0(\.0*)?")
+
+
 class NoFrontend(Exception):
     """A directory that holds no application; says what is missing."""
 
@@ -74,7 +75,7 @@ class NoFrontend(Exception):
 class Found:
     """A file that is open, and what is said of it."""
 
-    fd: int
+    file: OpenFile
     size: int
     modified: datetime
     etag: str
@@ -117,11 +118,7 @@ class Frontend:
             found = await self._file(f"/{INDEX}")
             if found is None:
                 return None
-        try:
-            return self._response(found)
-        except BaseException:
-            os.close(found.fd)
-            raise
+        return self._response(found)
 
     # -- which file
 
@@ -135,29 +132,43 @@ class Frontend:
             return None
         name = parts[-1] if parts else INDEX
         place = self._root.joinpath(*(parts or (INDEX,)))
-        packed = [(coding, place.with_name(name + suffix)) for coding, suffix in CODINGS if _accepts(accepted, coding)]
-        beside = any(place.with_name(name + suffix).is_file() for _, suffix in CODINGS)
-        for coding, candidate in packed:
-            found = self._opened(candidate, name, parts, coding, varies=True)
-            if found is not None:
-                return found
-        return self._opened(place, name, parts, None, varies=beside)
+        beside = False
+        for coding, suffix in CODINGS:
+            packed = self._real(place.with_name(name + suffix))
+            beside = beside or packed is not None
+            if packed is not None and accepts(accepted, coding):
+                found = self._opened(packed, name, parts, coding, varies=True)
+                if found is not None:
+                    return found
+        plain = self._real(place)
+        return None if plain is None else self._opened(plain, name, parts, None, varies=beside)
+
+    def _real(self, place: Path) -> Path | None:
+        """The file at *place*, without links; None: there is none, it is outside or hidden, or no plain file."""
+        try:
+            real = place.resolve(strict=True)
+            if not stat.S_ISREG(real.stat().st_mode):
+                return None  # never opened: that alone may wait for somebody, or do something
+            inside = real.relative_to(self._root)
+        except (OSError, ValueError, RuntimeError):  # too long, not ours to read, outside, a loop of links
+            return None
+        return None if any(_is_hidden(part) for part in inside.parts) else real
 
     def _opened(
         self, place: Path, name: str, parts: tuple[str, ...], coding: str | None, *, varies: bool
     ) -> Found | None:
         try:
-            if not place.resolve(strict=True).is_relative_to(self._root):
-                return None  # by a link
-            fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
-        except (OSError, ValueError):
+            # It is real: a link there is one that was put there since.
+            fd = os.open(
+                place, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+            )
+        except OSError:
             return None
-        status = os.fstat(fd)
+        file, status = OpenFile(fd), os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            return None
+            return None  # it became another
         return Found(
-            fd=fd,
+            file=file,
             size=status.st_size,
             modified=datetime.fromtimestamp(int(status.st_mtime), UTC),
             etag=f'"{status.st_mtime_ns:x}-{status.st_size:x}{"-" + coding if coding else ""}"',
@@ -183,14 +194,14 @@ class Frontend:
         if found.content_type.startswith("text/html"):
             headers["Content-Security-Policy"] = POLICY.format(ws=_own_socket())
         if _unchanged(found):
-            os.close(found.fd)
-            return Response(b"", 304, headers)
+            return Response(b"", 304, headers, content_type=found.content_type)
         part, status = self._part(found, headers)
         headers["Content-Length"] = str(part.end - part.start)
-        if request.method == "HEAD":
-            os.close(found.fd)
-            return Response(_nothing(), status, headers, content_type=found.content_type)
-        return Response(self._slices(found.fd, part), status, headers, content_type=found.content_type)
+        body = nothing() if request.method == "HEAD" else slices(found.file, part, self._pread)
+        return Response(body, status, headers, content_type=found.content_type)
+
+    async def _pread(self, fd: int, length: int, at: int) -> bytes:
+        return await trio.to_thread.run_sync(os.pread, fd, length, at, limiter=self._limiter)
 
     def _part(self, found: Found, headers: dict[str, str]) -> tuple[ByteRange, int]:
         asked = request.headers.get("range") if request.headers.get("if-range", found.etag) == found.etag else None
@@ -203,28 +214,18 @@ class Frontend:
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.end - 1}/{found.size}"
         return wanted, 206
 
-    async def _slices(self, fd: int, part: ByteRange) -> AsyncGenerator[bytes, None]:
-        try:
-            at = part.start
-            while at < part.end:
-                data = await trio.to_thread.run_sync(os.pread, fd, min(SLICE, part.end - at), at, limiter=self._limiter)
-                if not data:
-                    raise trio.BrokenResourceError("the file became shorter while it was sent")
-                at += len(data)
-                yield data
-        finally:
-            with suppress(OSError):
-                os.close(fd)
-
 
 def _parts(path: str) -> tuple[str, ...] | None:
     """The names in *path*; None where one of them is none that we serve."""
     if len(path) > LONGEST_PATH or "\0" in path or "\\" in path:
         return None
     parts = tuple(part for part in path.strip("/").split("/") if part)
-    if any(part.startswith(".") and part != ".well-known" for part in parts):
-        return None  # also `.` and `..`
-    return parts
+    return None if any(_is_hidden(part) for part in parts) else parts
+
+
+def _is_hidden(part: str) -> bool:
+    """Whether a name is none of a built application: `.git`, `.env`; also `.` and `..`."""
+    return part.startswith(".") and part != ".well-known"
 
 
 def _is_asset(path: str) -> bool:
@@ -243,12 +244,13 @@ def is_hashed(parts: tuple[str, ...]) -> bool:
     return any(c.isdigit() for c in word) or (any(c.isupper() for c in word[1:]) and any(c.islower() for c in word))
 
 
-def _accepts(header: str, coding: str) -> bool:
+def accepts(header: str, coding: str) -> bool:
+    """Whether an `Accept-Encoding` takes *coding*: what it says of it, else of `*`. Pure."""
+    said: dict[str, bool] = {}
     for part in header.lower().split(","):
-        name, _, quality = part.strip().partition(";")
-        if name.strip() in (coding, "*"):
-            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+        name, _, quality = part.partition(";")
+        said[name.strip()] = _NOT_AT_ALL.fullmatch(quality.replace(" ", "")) is None
+    return said.get(coding, said.get("*", False))
 
 
 def _unchanged(found: Found) -> bool:
@@ -268,9 +270,3 @@ def _own_socket() -> str:
     """Our own WebSocket, for browsers to whom it is not `'self'`."""
     scheme = "wss" if request.scheme == "https" else "ws"
     return f"{scheme}://{request.host}"
-
-
-async def _nothing() -> AsyncGenerator[bytes, None]:
-    """A body that leaves the length as it was said."""
-    for empty in ():
-        yield empty

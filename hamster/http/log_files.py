@@ -1,29 +1,28 @@
 """`/api/logs`: the files themselves, to be taken away and emptied."""
 
-import contextlib
 import os
 import re
 import zlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import attrs
-import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from actors.logs import Logs, open_log
+from actors.logs import open_log
 from actors.logs.files.exporting import FORMATS, Format, exported
 from actors.logs.files.ranges import ByteRange, NotSatisfiable, byte_range
 from actors.system import System
 from hamster.http import errors_ko, texts_ko
 from hamster.http.app import json_body, json_response
+from hamster.http.file_slices import OpenFile, nothing, slices
 from hamster.http.problems import FieldProblem, HttpProblem, InvalidRequest
 from hamster.http.times import Stamp
 
-SLICE = 256 * 1024
 NAME_CHARACTERS = 100
 BY_NAME: Mapping[str, Format] = {form: form for form in FORMATS}
 MEDIA: Mapping[Format, str] = {
@@ -49,12 +48,11 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
 
     async def download(file_name: str) -> Response:
         found = await logs.find(file_name)
-        fd, size, etag = await logs.threads.run(_opened, found.path)
+        file, size, etag = await logs.threads.run(_opened, found.path)
         try:
             unchanged = request.headers.get("if-range", etag) == etag
             wanted = byte_range(request.headers.get("range") if unchanged else None, size)
         except NotSatisfiable:
-            os.close(fd)
             raise HttpProblem(416, headers={"Content-Range": f"bytes */{size}"}) from None
         part = wanted or ByteRange(0, size)
         headers = {
@@ -67,10 +65,8 @@ def register(app: QuartTrio, system: System, stamp: Stamp) -> None:
             headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
         kind = "application/gzip" if found.path.suffix == ".gz" else "text/plain; charset=utf-8"
         status = 200 if wanted is None else 206
-        if request.method == "HEAD":
-            os.close(fd)
-            return Response(_nothing(), status, headers, content_type=kind)
-        return Response(_slices(logs, fd, part), status, headers, content_type=kind)
+        body = nothing() if request.method == "HEAD" else slices(file, part, partial(logs.threads.run, os.pread))
+        return Response(body, status, headers, content_type=kind)
 
     async def truncate(file_name: str) -> Response:
         found = await logs.find(file_name)
@@ -117,30 +113,9 @@ def safe_stem(name: str | None) -> str:
     return stem[:NAME_CHARACTERS]
 
 
-def _opened(path: Path) -> tuple[int, int, str]:
-    """A descriptor, the size as of now, and a tag that stays the same while the file only grows."""
-    fd = open_log(path)
-    found = os.fstat(fd)
-    beginning = os.pread(fd, 256, 0)
-    return fd, found.st_size, f'"{found.st_ino:x}-{zlib.crc32(beginning):x}"'
-
-
-async def _nothing() -> AsyncGenerator[bytes, None]:
-    """A body that leaves the length as it was said."""
-    for empty in ():
-        yield empty
-
-
-async def _slices(logs: Logs, fd: int, part: ByteRange) -> AsyncGenerator[bytes, None]:
-    try:
-        at = part.start
-        while at < part.end:
-            data = await logs.threads.run(os.pread, fd, min(SLICE, part.end - at), at)
-            if not data:
-                # Emptied meanwhile. The length was said already: only a broken connection tells that this is not all.
-                raise trio.BrokenResourceError("the file became shorter while it was sent")
-            at += len(data)
-            yield data
-    finally:
-        with contextlib.suppress(OSError):
-            os.close(fd)
+def _opened(path: Path) -> tuple[OpenFile, int, str]:
+    """The open file, the size as of now, and a tag that stays the same while the file only grows."""
+    file = OpenFile(open_log(path))
+    found = os.fstat(file.fd)
+    beginning = os.pread(file.fd, 256, 0)
+    return file, found.st_size, f'"{found.st_ino:x}-{zlib.crc32(beginning):x}"'

@@ -1,17 +1,23 @@
 """A built single-page application, served over real HTTP."""
 
+import gc
 import gzip
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import httpx
+import psutil
 import pytest
 import trio
+from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, HTTPScope
 
 from actors.settings import SystemSettings
-from hamster.http.frontend import Frontend, NoFrontend, is_hashed
+from hamster.http.app import make_app
+from hamster.http.frontend import Frontend, NoFrontend, accepts, is_hashed
+from hamster.server import ClientGone
 from hamster.server_settings import ServerSettings
 from tests.hamster.http.asking import asking
 
@@ -35,6 +41,11 @@ def built(tmp_path: Path) -> Path:
     (root / ".git/config").write_text("secret")
     (tmp_path / "outside.txt").write_text("outside")
     (root / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (root / "env.txt").symlink_to(".env")
+    (root / "git").symlink_to(".git")
+    (root / "loop.txt").symlink_to("loop.txt")
+    (root / "zero.bin").symlink_to("/dev/zero")
+    (root / "icon.svg").symlink_to("favicon.svg")
     os.mkfifo(root / "pipe.txt")
     return root
 
@@ -85,6 +96,8 @@ async def test_what_has_its_hash_in_its_name_is_kept_and_the_rest_is_asked_for_a
         assert (await get(http, "/module.wasm")).headers["content-type"] == "application/wasm"
         again = await get(http, "/favicon.svg", {"if-none-match": icon.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["content-type"] == "image/svg+xml", "what is told of it replaces what a browser has kept"
+        assert "content-security-policy" not in again.headers
         since = await get(http, "/favicon.svg", {"if-modified-since": icon.headers["last-modified"]})
         assert since.status_code == 304
         (built / "favicon.svg").write_text("<svg>new</svg>")
@@ -116,6 +129,7 @@ async def test_parts_and_packed_files_are_served(built: Path, tmp_path: Path) ->
         "/.env", "/.git/config", "/link.txt", "/pipe.txt", "/missing.js", "/assets/missing.css", "/../outside.txt",
         "/%2e%2e/outside.txt", "/..%2foutside.txt", "/%252e%252e%252foutside.txt", "/..%5coutside.txt", "/a%00.txt",
         "/assets/%2e%2e/%2e%2e/outside.txt", "/%2fetc%2fpasswd.txt", "/index.html%00.js",
+        "/env.txt", "/loop.txt", "/zero.bin", f"/{'a' * 300}.js", "/%ff.js", "/%ed%a0%80.js",
     ],
 )  # fmt: skip
 async def test_no_name_leads_out_of_the_directory_or_to_what_is_hidden(built: Path, tmp_path: Path, path: str) -> None:
@@ -126,6 +140,58 @@ async def test_no_name_leads_out_of_the_directory_or_to_what_is_hidden(built: Pa
             answer = await http.get(url, headers={"accept-encoding": "identity"})
         assert answer.status_code in (400, 404), (path, answer.text[:100])
         assert "outside" not in answer.text.replace("outside.txt", "")
+        assert "SECRET" not in answer.text
+
+
+async def test_what_is_hidden_stays_so_behind_a_link_and_a_link_to_what_is_served_is_followed(
+    built: Path, tmp_path: Path
+) -> None:
+    async with served(built, tmp_path) as http:
+        assert (await get(http, "/git/config")).text == INDEX, "a place within the application"
+        assert (await get(http, f"/{'a' * 300}")).text == INDEX, "as is any, however long"
+        assert (await get(http, "/icon.svg")).text == "<svg/>"
+
+
+async def test_a_client_that_leaves_before_the_answer_begins_leaves_no_file_open(built: Path) -> None:
+    app = make_app([], frontend=Frontend(built))
+    scope = cast(
+        "HTTPScope",
+        {
+            "type": "http", "asgi": {}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/",
+            "raw_path": b"/", "query_string": b"", "root_path": "", "headers": [(b"host", b"localhost:8000")],
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000), "state": {}, "extensions": {},
+        },
+    )  # fmt: skip
+
+    async def send(_: ASGISendEvent) -> None:
+        raise ClientGone
+
+    async def receive() -> ASGIReceiveEvent:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def ask() -> None:
+        with pytest.RaisesGroup(ClientGone, flatten_subgroups=True, allow_unwrapped=True):
+            await app(scope, receive, send)
+
+    await ask()
+    gc.collect()
+    before = psutil.Process().num_fds()
+    for _ in range(10):
+        await ask()
+    gc.collect()  # of the errors, which know where they were raised
+    assert psutil.Process().num_fds() == before
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        ("gzip", True), ("br, GZIP;q=0.5", True), ("*", True), ("*;q=0, gzip", True), ("gzip;q=0, *", False),
+        ("gzip; q=0.000", False), ("br", False), ("", False), ("identity", False),
+    ],
+)  # fmt: skip
+def test_what_a_client_says_of_a_coding_counts_before_what_it_says_of_all(header: str, taken: bool) -> None:
+    assert accepts(header, "gzip") is taken
 
 
 def test_a_directory_without_an_application_is_refused_by_name(tmp_path: Path) -> None:
