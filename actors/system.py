@@ -168,6 +168,7 @@ async def open_system(
     random: Random | None = None,
     clock: WallClock = utc_now,
     sentences: Sentences = english,
+    open_files: int | None = None,
 ) -> AsyncGenerator[System, None]:
     """A backend made of *settings*; leaving the block stops everything, in order, within a bound.
 
@@ -181,6 +182,7 @@ async def open_system(
         random: For the jitter of delays; a seeded one makes them repeatable.
         clock: The time of day, by which schedules go.
         sentences: What people read of alerts in webhooks.
+        open_files: Soft limit of open files that services get; None: ours.
 
     Raises:
         OSError: The data directory cannot be made.
@@ -192,7 +194,7 @@ async def open_system(
         async with trio.open_nursery() as nursery:
             # Not `nursery.start`: cancelled, it would leave a shielded task behind that nobody can reach any more.
             chance = random or Random()  # noqa: S311 - no secret
-            nursery.start_soon(_live, life, settings, chance, clock, sentences, name="system")
+            nursery.start_soon(_live, life, settings, chance, clock, sentences, open_files, name="system")
             try:
                 await life.open.wait()
                 yield life.system
@@ -217,7 +219,14 @@ class _Life:
         return self.made
 
 
-async def _live(life: _Life, settings: SystemSettings, random: Random, clock: WallClock, sentences: Sentences) -> None:
+async def _live(
+    life: _Life,
+    settings: SystemSettings,
+    random: Random,
+    clock: WallClock,
+    sentences: Sentences,
+    open_files: int | None,
+) -> None:
     """The resources and the tree of actors until the block is left.
 
     Shielded: a cancellation is for whoever uses the system. Were the actors cancelled together with the block, nobody
@@ -228,7 +237,7 @@ async def _live(life: _Life, settings: SystemSettings, random: Random, clock: Wa
     with trio.CancelScope(shield=True):
         async with (
             open_store(settings.database, bus, MIGRATIONS) as store,
-            open_keeper() as keeper,
+            open_keeper(open_files=open_files) as keeper,
             guarded_by(keeper),
             open_supervisor("system", intensity=ROOT_INTENSITY, bus=bus, random=random) as root,
         ):

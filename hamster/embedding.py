@@ -48,8 +48,8 @@ async def open_hamster(
     lock = DataDirLock(directory)
     with ExitStack() as stack:
         await trio.to_thread.run_sync(stack.enter_context, lock)
-        sockets = await bind_sockets(found.server.host, found.server.port)
         system = found.system(directory)
+        sockets = await bind_sockets(found.server.host, found.server.port)
         async with open_product(system, found.server, sockets=sockets, config=found) as hamster:
             now = datetime.now(UTC)
             runtime = RuntimeFile(url=hamster.url, token=hamster.token.value, started_at=now, version=product_version())

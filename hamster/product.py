@@ -1,5 +1,6 @@
 """The whole product for the time of a block: the actors, and the server in front of them."""
 
+import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -50,13 +51,13 @@ from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
 from hamster.http.local_token import LocalToken
 from hamster.http.times import stamper, zone_of
+from hamster.open_files import Room, room, soft_limit
 from hamster.reloading import Reloader
 from hamster.server import Server, ServerLimits, open_server
 from hamster.server_settings import ServerSettings
 from hamster.settings.run_time import RunTimeSettings
 
-REST = 100
-"""Connections beside the WebSockets: pages keep a few for their requests."""
+log = logging.getLogger("hamster")
 
 
 @attrs.frozen
@@ -89,6 +90,7 @@ async def open_product(
     *,
     sockets: Sequence[socket.socket],
     config: HamsterConfig | None = None,
+    open_files: int | None = None,
 ) -> AsyncGenerator[Hamster, None]:
     """A WatchHamster that serves on *sockets*; leaving the block ends it in order, within a bound.
 
@@ -101,12 +103,13 @@ async def open_product(
         server: Whom to answer; its host and port are those of *sockets*.
         sockets: Listening, of `hamster.server.bind_sockets`; closed when the block is left.
         config: What both were made from, to be read again on command and when its file changes; None: nothing is.
+        open_files: Soft limit of open files that services get; None: ours.
     """
     stopping = StoppingSwitch()
     with ExitStack() as opened:
         for listener in sockets:
             opened.callback(listener.close)  # the server closes them, too; but only if we come that far
-        async with _open_hamster(system, server, sockets, config, stopping) as hamster:
+        async with _open_hamster(system, server, sockets, config, stopping, open_files) as hamster:
             yield hamster
 
 
@@ -117,17 +120,19 @@ async def _open_hamster(
     sockets: Sequence[socket.socket],
     config: HamsterConfig | None,
     stopping: StoppingSwitch,
+    open_files: int | None,
 ) -> AsyncGenerator[Hamster, None]:
+    space = room_for_clients(server)
     frontend = None if server.frontend is None else await trio.to_thread.run_sync(Frontend, Path(server.frontend))
     run_time = await load_run_time(system, config)
-    async with open_system(run_time.effective, sentences=korean) as running:
+    async with open_system(run_time.effective, sentences=korean, open_files=open_files) as running:
         run_time.attach(running)
         zone = zone_of(system.zone)
         stamp = stamper(zone)
         token = LocalToken()
         reloader = Reloader(config, running, run_time)
         reloader.settled()
-        hub = Hub(running, FrameMaker(running, stamp), most=server.max_websockets)
+        hub = Hub(running, FrameMaker(running, stamp), most=space.websockets)
         app = make_app(
             [
                 partial(services.register, system=running, stamp=stamp),
@@ -163,7 +168,9 @@ async def _open_hamster(
         async with (
             background(hub.run, name="websocket hub"),
             background(hub.run_logs, name="logs of the websocket hub"),
-            open_server(app, sockets=sockets, limits=limits_of(server), error_answer=wire_error) as serving,
+            open_server(
+                app, sockets=sockets, limits=ServerLimits(max_connections=space.connections), error_answer=wire_error
+            ) as serving,
             background(partial(watch_if_configured, reloader), name="config watch"),
         ):
             hamster = Hamster(serving.url, running, serving, token, reloader, stopping)
@@ -191,9 +198,18 @@ async def background(task: Callable[[], Awaitable[None]], *, name: str) -> Async
             nursery.cancel_scope.cancel()
 
 
-def limits_of(server: ServerSettings) -> ServerLimits:
-    """The server's bounds: the sockets that are configured, and room for the rest."""
-    return ServerLimits(max_connections=server.max_websockets + REST)
+def room_for_clients(server: ServerSettings) -> Room:
+    """What clients may take; says so if it is less than configured."""
+    limit = soft_limit()
+    found = room(server, limit)
+    if found.websockets < server.max_websockets:
+        log.warning(
+            "server.few_files limit=%d max_websockets=%d configured=%d; raise the limit of open files (ulimit -n)",
+            limit,
+            found.websockets,
+            server.max_websockets,
+        )
+    return found
 
 
 def gate_settings(server: ServerSettings) -> GateSettings:

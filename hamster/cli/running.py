@@ -21,6 +21,7 @@ from hamster.console import Console, is_terminal
 from hamster.data_dir import DataDirError, DataDirLock, prepare_data_dir
 from hamster.http.frontend import NoFrontend
 from hamster.http.times import zone_of
+from hamster.open_files import raise_soft_limit
 from hamster.own_log import own_log
 from hamster.product import Hamster, open_product
 from hamster.runtime_file import RuntimeFile, RuntimeFileError, published
@@ -129,6 +130,7 @@ async def _serve(
         log.warning("config.warning %s", warning)
     code = 0
     reloaded = config if orders.reload is not None else None
+    open_files = raise_soft_limit(config.server)  # services get what we got
     async with trio.open_nursery() as nursery:
         # First of all: a signal in the middle of the start ends what was started, too.
         await nursery.start(_watch_signals, orders)
@@ -136,7 +138,9 @@ async def _serve(
             nursery.start_soon(_watch_stdin, orders.stop)
         sockets = await bind_sockets(config.server.host, config.server.port)
         system = config.system(data_dir)
-        async with open_product(system, config.server, sockets=sockets, config=reloaded) as hamster:
+        async with open_product(
+            system, config.server, sockets=sockets, config=reloaded, open_files=open_files
+        ) as hamster:
             running = Running(hamster, data_dir, console)
             orders.kill = hamster.system.kill_services
             nursery.start_soon(_reload_when_told, orders, hamster)

@@ -284,9 +284,9 @@ async def test_a_cancellation_while_it_opens_leaves_nothing(
     began = trio.Event()
 
     @asynccontextmanager
-    async def watched() -> AsyncGenerator[Keeper]:
+    async def watched(*, open_files: int | None = None) -> AsyncGenerator[Keeper]:
         began.set()
-        async with open_keeper() as keeper:
+        async with open_keeper(open_files=open_files) as keeper:
             yield keeper
 
     async def cancel_then(scope: trio.CancelScope) -> None:
