@@ -80,6 +80,19 @@ async def test_leaving_in_any_way_ends_everything_in_order(tmp_path: Path, how: 
                 assert how == "raised"
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.02, 0.05, 0.1])
+async def test_a_cancellation_while_it_opens_leaves_nothing_and_the_directory_free(
+    tmp_path: Path, seconds: float
+) -> None:
+    async with nothing_left():
+        with trio.fail_after(PATIENCE):
+            with trio.move_on_after(seconds):
+                async with hamster.open_hamster(config("one"), data_dir=tmp_path):
+                    await trio.sleep_forever()
+            async with hamster.open_hamster(config("one"), data_dir=tmp_path):
+                pass
+
+
 async def test_a_file_is_taken_by_its_path_and_its_mistakes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "hamster.toml"
     path.write_text('[server]\nport = 0\n[services.mine]\ncommand = "sleep 1000"\n', encoding="utf-8")
