@@ -1,5 +1,6 @@
 """What deployments need of the other domains, put together: commands that are guarded, looks at pages, a log."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from actors.settings import HttpOptions, LogOptions, PoscoSettings
 from actors.store import Store
 
 LOG = "deployment.log"
+GUARDED_FIRST = ("sh", "-c", 'read -r _ || exit 125; exec "$@"', "sh")
+"""Runs the command that follows once a line comes, given when its guardian knows it: should we be killed before that,
+none comes, and nothing runs that nobody would end."""
 INTENSITY = RestartIntensity(restarts=20, period=60.0)
 BACKOFF = Backoff(initial=5.0, maximum=60.0, at_once=0, reset_after=600.0)
 """Never down for good."""
@@ -48,6 +52,8 @@ async def run_command(
         CommandFailed: It could not be started.
     """
     errors = bytearray() if apart else None
+    if sys.platform != "win32":
+        argv, given = (*GUARDED_FIRST, *argv), b"\n" + (given or b"")
     where = running.Whereabouts(env=env, cwd=cwd)
     try:
         ended = await running.run(argv, where=where, given=given, errors=errors, said=said, kept=kept)

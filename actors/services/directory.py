@@ -18,6 +18,7 @@ from actors.services.checking import CheckNow, LookTicket
 from actors.services.keeper import Keeper
 from actors.services.messages import (
     Accepted,
+    BeginService,
     Board,
     InputTaken,
     NotApplied,
@@ -146,6 +147,10 @@ class Services:
             ServiceUnavailable: This version cannot run its kind.
         """
         return await self._command(service_id, StartService())
+
+    async def begin(self, service_id: str) -> Accepted:
+        """As `start`, but a job that has a schedule waits for that."""
+        return await self._command(service_id, BeginService(COMMAND))
 
     async def stop(self, service_id: str) -> Accepted:
         """Have it stopped, with nothing left of it. Answers and raises as `start`."""

@@ -1,7 +1,8 @@
 """All services at once: started along what they depend on, stopped against it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Literal, Protocol
 
 import attrs
@@ -10,7 +11,7 @@ import trio
 from actors.runtime import Actor, ActorError, Message, Ref
 from actors.services.dependencies import dependents
 from actors.services.directory import Services
-from actors.services.messages import ServiceNotFound, ServiceUnavailable, State, Wanted
+from actors.services.messages import Accepted, ServiceNotFound, ServiceUnavailable, State, StopService, Wanted
 from actors.services.rolling import patience
 from actors.services.stopping import dependents_first
 
@@ -20,6 +21,7 @@ NAME = "all.services"
 """Of the actor; no service can have it, for no id has a dot."""
 
 What = Literal["start", "stop", "restart"]
+Command = Callable[[str], Awaitable[Accepted]]
 REST = (State.STOPPED, State.EXITED, State.FATAL)
 
 
@@ -76,7 +78,7 @@ class EverythingActor(Actor):
     async def _carry_out(self, what: What, ids: Sequence[str], scope: trio.CancelScope) -> None:
         with scope:
             if what != "start":
-                await self._stop(ids)
+                await self._stop(ids, for_good=what == "stop")
             if what != "stop":
                 await self._start(ids)
             if not scope.cancel_called:  # else a later command has taken its place, and set its own
@@ -86,26 +88,41 @@ class EverythingActor(Actor):
         """Each waits by itself for what it depends on."""
         async with trio.open_nursery() as nursery:
             for service_id in ids:
-                nursery.start_soon(self._tried, "start", service_id)
+                nursery.start_soon(self._tried, "start", self._start_or_arm, service_id)
 
-    async def _stop(self, ids: Sequence[str]) -> None:
-        """Each after those that depend on it; one that does not stop in its time holds up no other for longer."""
+    async def _stop(self, ids: Sequence[str], *, for_good: bool) -> None:
+        """Each after those that depend on it; one that does not stop in its time holds up no other for longer.
+
+        What is not stopped *for_good* is not remembered as stopped: should we end in the middle of it, the next start
+        starts it.
+        """
         wanted = set(ids)
         order = dependents(view.settings for view in self._services.board.value.values())
         ours = {name: frozenset(others & wanted) for name, others in order.items() if name in wanted}
-        await dependents_first(ours, self._stop_one)
+        stop = self._services.stop if for_good else self._stop_for_now
+        await dependents_first(ours, partial(self._stop_one, stop))
 
-    async def _stop_one(self, service_id: str) -> None:
-        if not await self._tried("stop", service_id):
+    async def _stop_for_now(self, service_id: str) -> Accepted:
+        return await self._services.ref(service_id).ask(StopService())
+
+    async def _start_or_arm(self, service_id: str) -> Accepted:
+        """Start it; a job that has a schedule waits for that."""
+        process = self._services.view(service_id).settings.process
+        if process is not None and process.schedule is not None:
+            return await self._services.begin(service_id)
+        return await self._services.start(service_id)
+
+    async def _stop_one(self, stop: Command, service_id: str) -> None:
+        if not await self._tried("stop", stop, service_id):
             return
         with trio.move_on_after(patience(self._services.view(service_id))) as bound:
             await self._services.wait_until(lambda board: service_id not in board or board[service_id].state in REST)
         if bound.cancelled_caught:
             log.error("services.all_not_stopped service=%s next=go_on_with_the_others", service_id)
 
-    async def _tried(self, what: Literal["start", "stop"], service_id: str) -> bool:
+    async def _tried(self, what: str, command: Command, service_id: str) -> bool:
         try:
-            await (self._services.start(service_id) if what == "start" else self._services.stop(service_id))
+            await command(service_id)
         except (ServiceNotFound, ServiceUnavailable, ActorError) as error:
             log.warning("services.all_refused what=%s service=%s error=%s next=go_on", what, service_id, error)
             return False

@@ -8,8 +8,9 @@ import pytest
 import trio
 
 from actors.services import ServiceEvent, State
+from actors.services.history_rows import wanted
 from actors.services.messages import Wanted
-from actors.settings import ServiceSettings, SystemSettings
+from actors.settings import ScheduleOptions, ServiceSettings, SystemSettings
 from hamster.defaults import contract_services
 from tests.actors.conftest import yard as yard  # a fixture
 from tests.actors.services.yard import Yard
@@ -112,3 +113,21 @@ async def test_a_restart_in_the_middle_of_another_leaves_nothing_stopped(yard: Y
 
 def pids_of(server: Asking) -> dict[str, int | None]:
     return {name: view.pid for name, view in server.hamster.system.services.board.value.items()}
+
+
+async def test_a_start_of_everything_leaves_jobs_to_their_schedule_and_a_restart_is_remembered_as_none(
+    yard: Yard,
+) -> None:
+    job = yard.service("job", restart="never", schedule=ScheduleOptions(cron="0 0 1 1 *"))
+    stubborn = yard.shell("stubborn", "trap '' TERM; while :; do sleep 0.05; done", autostart=True, stop_grace=0.5)
+    async with asking(yard.settings(job, stubborn)) as server:
+        await until(server, State.RUNNING, "stubborn")
+        await server.got("POST", "/api/system/start")
+        services = server.hamster.system.services
+        await services.wait_until(lambda board: board["job"].next_run_at is not None)
+        assert states(server)["job"] is State.STOPPED, "it waits for its time"
+        await server.got("POST", "/api/system/restart")
+        await until(server, State.STOPPING, "stubborn")
+        kept = await server.hamster.system.store.read(wanted)
+        assert kept.get("stubborn", "up") == "up", "a kill now finds it to be started"
+        await until(server, State.RUNNING, "stubborn")
