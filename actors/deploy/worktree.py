@@ -181,19 +181,14 @@ class Worktree:
         """Have no lock in the way of a git that was killed with us; one of a git that lives is waited for."""
         directory = await self.git.directory()
         lock = directory / "index.lock"
-        if not lock.exists():
-            return
         with trio.move_on_after(LOCK_SECONDS):
-            while lock.exists() and await self._somebody_is_at_work():  # noqa: ASYNC110 - another program's file
+            while lock.exists():
+                if not await trio.to_thread.run_sync(_somebody_is_at_work, self.git.worktree):
+                    log.warning("deploy.lock_left_behind path=%s next=remove reason=its_git_is_gone", lock)
+                    lock.unlink(missing_ok=True)
                 await trio.sleep(LOOK_SECONDS)
         if lock.exists():
-            if await self._somebody_is_at_work():
-                raise RepositoryUnusable(f"another git is at work and does not end; see {lock}")
-            log.warning("deploy.lock_left_behind path=%s next=remove reason=its_git_is_gone", lock)
-            lock.unlink(missing_ok=True)
-
-    async def _somebody_is_at_work(self) -> bool:
-        return await trio.to_thread.run_sync(_somebody_is_at_work, self.git.worktree)
+            raise RepositoryUnusable(f"another git is at work and does not end; see {lock}")
 
     async def _keep_what_came(self, deployment: str) -> str | None:
         """Keep what is changed now: half a switch, what a build did to tracked files, or what somebody worked on."""
@@ -274,10 +269,11 @@ class Worktree:
 
 
 def _somebody_is_at_work(worktree: str) -> bool:
-    """Whether a git runs in the working tree."""
-    for process in psutil.process_iter(["name", "cwd"]):
-        cwd = process.info["cwd"]
-        if process.info["name"] == "git" and cwd and Path(cwd).is_relative_to(worktree):
+    """Whether a git runs in the working tree that is none of ours: those only look, and take no lock for long."""
+    ours = {child.pid for child in psutil.Process().children(recursive=True)}
+    for process in psutil.process_iter(["pid", "name", "cwd"]):
+        cwd, is_git = process.info["cwd"], process.info["name"] == "git"
+        if is_git and cwd and process.info["pid"] not in ours and Path(cwd).is_relative_to(worktree):
             return True
     return False
 
