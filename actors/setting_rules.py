@@ -411,6 +411,18 @@ def http_address(value: object) -> list[SettingProblem]:
     return [] if right else [SettingProblem((), value, expected)]
 
 
+LONGEST_WEBHOOK = 2_048
+"""Characters of the address of a webhook; real ones have some 150, and no proxy in between takes many more."""
+
+
+def webhook_address(value: object) -> list[SettingProblem]:
+    """An address of http or https of at most `LONGEST_WEBHOOK` characters."""
+    if isinstance(value, str) and len(value) > LONGEST_WEBHOOK:
+        got = f"{len(value):,} characters"  # and not the value: it is long, and may be a secret
+        return [SettingProblem((), got, f"an address of at most {LONGEST_WEBHOOK:,} characters")]
+    return http_address(value)
+
+
 def host_and_port(value: object) -> list[SettingProblem]:
     """`host:port`, an IPv6 address in brackets."""
     expected = 'a host and a port, like "127.0.0.1:5432" or "[::1]:5432"'

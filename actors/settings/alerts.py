@@ -128,7 +128,7 @@ class AlertRule:
     cooldown: float = attrs.field(default=0.0, metadata={RULE: checks.seconds()})
     level: Level = attrs.field(default="warning", metadata={RULE: checks.one_of(*LEVELS)})
     message: str | None = attrs.field(default=None, metadata={RULE: checks.optional(checks.some_text)})
-    webhook: str | None = attrs.field(default=None, metadata={RULE: checks.optional(checks.http_address)})
+    webhook: str | None = attrs.field(default=None, metadata={RULE: checks.optional(checks.webhook_address)})
     webhook_type: str | None = attrs.field(
         default=None, metadata={RULE: checks.optional(checks.one_of(*WEBHOOK_TYPES))}
     )
@@ -246,7 +246,7 @@ class MaintenanceWindow:
 class AlertSettings:
     """Who is told of alerts, by which rules, and when nobody is."""
 
-    webhook: str | None = attrs.field(default=None, metadata={RULE: checks.optional(checks.http_address)})
+    webhook: str | None = attrs.field(default=None, metadata={RULE: checks.optional(checks.webhook_address)})
     webhook_type: str | None = attrs.field(
         default=None, metadata={RULE: checks.optional(checks.one_of(*WEBHOOK_TYPES))}
     )

@@ -149,7 +149,7 @@ class FeedOptions(CheckOptions):
     announce_first: bool = attrs.field(default=False, metadata={RULE: rules.flag})
     announce_max: int = attrs.field(default=10, metadata={RULE: rules.count(0, 1000)})
     remember: int = attrs.field(default=2000, metadata={RULE: rules.count(100, 100_000)})
-    webhook_url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.http_address)})
+    webhook_url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.webhook_address)})
     webhook_type: WebhookType | None = attrs.field(
         default=None, metadata={RULE: rules.optional(rules.one_of(*get_args(WebhookType)))}
     )

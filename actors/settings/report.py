@@ -16,7 +16,7 @@ class ReportOptions:
     `webhook_url` is where it is sent, made of the template `template`. `zone` of None is the system's.
     """
 
-    webhook_url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.http_address)})
+    webhook_url: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.webhook_address)})
     webhook_type: WebhookType | None = attrs.field(
         default=None, metadata={RULE: rules.optional(rules.one_of(*get_args(WebhookType)))}
     )

@@ -37,7 +37,7 @@ def addresses(value: object) -> list[SettingProblem]:
     found: list[SettingProblem] = []
     for name, address in cast("Mapping[str, object]", value).items():
         found += [problem.within(name) for problem in checks.one_of(*DEFAULT_NAMES)(name)]
-        found += [problem.within(name) for problem in checks.http_address(address)]
+        found += [problem.within(name) for problem in checks.webhook_address(address)]
     return found
 
 
@@ -49,7 +49,7 @@ class WebhookRoute:
     `quiet_from` and `quiet_until`.
     """
 
-    url: str = attrs.field(metadata={RULE: checks.http_address})
+    url: str = attrs.field(metadata={RULE: checks.webhook_address})
     webhook_type: WebhookType | None = attrs.field(default=None, metadata={RULE: checks.optional(one_of_types)})
     events: tuple[str, ...] = attrs.field(converter=as_tuple, metadata={RULE: events})
     services: tuple[str, ...] = attrs.field(

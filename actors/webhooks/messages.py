@@ -13,6 +13,7 @@ import attrs
 import msgspec
 
 from actors.masking import mask_addresses
+from actors.setting_rules import LONGEST_WEBHOOK
 from actors.settings.feed import WebhookType
 from actors.webhooks.cards import Card
 from actors.webhooks.markup import escaped
@@ -43,6 +44,15 @@ class InvalidNotice(NoticeError):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"the {field} of the notice {why}")
         self.field = field
+
+
+class AddressTooLong(InvalidNotice):
+    """An address of more characters than any receiver's has."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__("url", f"has {length:,} characters; expected at most {LONGEST_WEBHOOK:,}, shorten it")
+        self.length = length
+        self.limit = LONGEST_WEBHOOK
 
 
 class ReceiverDisabled(NoticeError):
@@ -148,7 +158,7 @@ def put_notice(connection: sqlite3.Connection, notice: Notice) -> int | None:
     """
     if connection.execute("SELECT 1 FROM webhooks WHERE key = ?", (notice.key,)).fetchone():
         return None
-    receiver = receiver_of(notice.url)
+    receiver = accepted_receiver_of(notice.url)
     if notice.webhook_type not in TYPES:
         raise InvalidNotice("webhook_type", f"is {notice.webhook_type!r}; expected one of {', '.join(TYPES)}")
     disabled = "SELECT disabled_why FROM webhook_addresses WHERE receiver = ? AND disabled_at IS NOT NULL"
@@ -184,6 +194,18 @@ def put_notice(connection: sqlite3.Connection, notice: Notice) -> int | None:
     if number is not None and number % ROOM == 0:
         _make_room(connection)
     return number
+
+
+def accepted_receiver_of(url: str) -> str:
+    """`receiver_of` an address that comes in: what is stored already is not looked at for its length.
+
+    Raises:
+        AddressTooLong: It has more than `LONGEST_WEBHOOK` characters.
+        InvalidNotice: As `receiver_of`.
+    """
+    if len(url) > LONGEST_WEBHOOK:
+        raise AddressTooLong(len(url))
+    return receiver_of(url)
 
 
 def receiver_of(url: str) -> str:
@@ -245,6 +267,7 @@ def _make_room(connection: sqlite3.Connection) -> None:
 
 __all__ = [
     "MIGRATIONS",
+    "AddressTooLong",
     "InvalidNotice",
     "InvalidTemplate",
     "MissingVariable",
@@ -257,6 +280,7 @@ __all__ = [
     "ReceiverDisabled",
     "UnknownTemplate",
     "WebhookType",
+    "accepted_receiver_of",
     "put_notice",
     "receiver_of",
     "type_of",

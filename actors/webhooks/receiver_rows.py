@@ -10,7 +10,7 @@ from typing import cast
 import attrs
 import msgspec
 
-from actors.webhooks.messages import WebhookType, receiver_of
+from actors.webhooks.messages import WebhookType, accepted_receiver_of, receiver_of
 from actors.webhooks.routes import DIGEST_AFTER, DIGEST_SECONDS, EventType
 from actors.webhooks.signing import new_secret
 
@@ -106,7 +106,7 @@ def add(
 ) -> Callable[[sqlite3.Connection], Receiver]:
     """A new one; a generic one without a *secret* gets one. Raises `InvalidNotice` for its address, or that it is one
     too many."""
-    receiver_of(url)
+    accepted_receiver_of(url)
     receiver_id = f"receiver_{uuid.uuid4().hex[:12]}"
     signed = secret or (new_secret() if webhook_type == "generic" else None)
 
@@ -134,7 +134,7 @@ def change(receiver_id: str, **changes: object) -> Callable[[sqlite3.Connection]
     `UnknownReceiver`.
     """
     if "url" in changes:
-        receiver_of(cast("str", changes["url"]))
+        accepted_receiver_of(cast("str", changes["url"]))
 
     def transaction(connection: sqlite3.Connection) -> Receiver:
         one(receiver_id)(connection)

@@ -24,6 +24,7 @@ from actors.webhooks.messages import (
     NoticesAdded,
     NoticeSent,
     WebhookType,
+    accepted_receiver_of,
     put_notice,
     receiver_of,
     type_of,
@@ -359,7 +360,7 @@ class Webhooks:
     async def put_addresses(self, addresses: Mapping[str, str]) -> None:
         """Have these, and no others, be those that were set over the API. Raises `InvalidNotice` for what is none."""
         for url in addresses.values():
-            receiver_of(url)
+            accepted_receiver_of(url)
 
         def transaction(connection: sqlite3.Connection) -> None:
             if dict(addresses_set(connection)) != dict(addresses):
@@ -371,7 +372,7 @@ class Webhooks:
 
     async def set_address(self, name: str, url: str) -> None:
         """Have messages go there that name no address. Raises `InvalidNotice` for what is no address."""
-        receiver_of(url)
+        accepted_receiver_of(url)
 
         def transaction(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO webhook_defaults VALUES (?, ?, ?)", (name, url, time.time()))

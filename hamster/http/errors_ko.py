@@ -41,7 +41,14 @@ from actors.services import (
     ServiceUnconfigured,
 )
 from actors.store import OutcomeUnknown, StoreFull, StoreUnavailable
-from actors.webhooks.messages import InvalidNotice, InvalidTemplate, MissingVariable, ReceiverDisabled, UnknownTemplate
+from actors.webhooks.messages import (
+    AddressTooLong,
+    InvalidNotice,
+    InvalidTemplate,
+    MissingVariable,
+    ReceiverDisabled,
+    UnknownTemplate,
+)
 from actors.webhooks.receiver_rows import TooManyReceivers, UnknownReceiver
 from actors.webhooks.sent import NotPossible, UnknownWebhook
 from actors.webhooks.template_rows import TemplateExists, TooManyTemplates
@@ -192,6 +199,7 @@ class Entry:
 
 
 #: Domain errors. The most derived type that matches decides.
+WEBHOOK_ADDRESS_LONG = "웹훅 주소는 {limit}자를 넘을 수 없습니다 (현재 {length}자)"
 WEBHOOK_ADDRESS = (
     "{field} 값으로 웹훅을 보낼 수 없습니다."
     " url은 사용자 이름과 비밀번호가 없는 http 또는 https 주소, message는 비어 있지 않은 글이어야 합니다"
@@ -240,6 +248,7 @@ ENTRIES: Sequence[Entry] = (
     Entry(UnknownBranch, 404, BRANCH_NOT_FOUND),
     Entry(UncommittedChanges, 409, BRANCH_UNCOMMITTED),
     Entry(RepositoryUnusable, 409, REPOSITORY_UNUSABLE),
+    Entry(AddressTooLong, 400, WEBHOOK_ADDRESS_LONG),
     Entry(InvalidNotice, 400, WEBHOOK_ADDRESS),
     Entry(InvalidTemplate, 400, TEMPLATE_FIELD),
     Entry(MissingVariable, 400, TEMPLATE_VARIABLE),

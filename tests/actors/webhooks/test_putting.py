@@ -88,6 +88,7 @@ async def test_the_news_template_begins_with_the_references_text(tmp_path: Path)
         ({"message": " \n"}, InvalidNotice, "the message of the notice is empty"),
         ({"message": None}, InvalidNotice, "the message of the notice is empty"),
         ({"url": "ftp://example.com/"}, InvalidNotice, "the url of the notice is no address"),
+        ({"url": "https://example.com/" + 2_029 * "x"}, InvalidNotice, "2,049 characters; expected at most 2,048"),
         ({"url": "https:///path"}, InvalidNotice, "the url of the notice is no address"),
         ({"url": "https://user:word@example.com/"}, InvalidNotice, "the url of the notice is no address"),
         ({"url": "https://example.com:99999/"}, InvalidNotice, "the url of the notice is no address"),

@@ -223,3 +223,25 @@ async def test_a_broken_file_is_put_aside_and_said_and_stops_nothing(tmp_path: P
                 await trio.sleep(0.02)
         await put(server, {"metrics": {"interval": 4.0}})
         assert (await server.got("GET", "/api/settings/info"))["is_valid"] is True
+
+
+async def test_an_address_of_a_webhook_that_is_too_long_is_refused_wherever_it_comes_in(tmp_path: Path) -> None:
+    fits = "https://example.com/" + "x" * 2_028
+    said = "웹훅 주소는 2048자를 넘을 수 없습니다 (현재 2049자)"
+    async with asking(plain(tmp_path)) as server:
+        made = await server.got("POST", "/api/webhooks/receivers", {"name": "a", "url": fits})
+        receiver = f"/api/webhooks/receivers/{made['id']}"
+        await put(server, {"webhooks": {"addresses": {"posco": fits}}})
+        long = f"{fits}x"
+        for method, path, body in (
+            ("POST", "/api/webhooks/send", {"url": long, "message": "hello"}),
+            ("POST", "/api/webhook/test", {"url": long}),
+            ("POST", "/api/webhooks/receivers", {"name": "b", "url": long}),
+            ("PUT", receiver, {"url": long}),
+        ):
+            assert (await server.refused(method, path, body, status=400))["detail"] == said, path
+        wanted = {"settings": {"webhooks": {"addresses": {"posco": long}}}}
+        told = json.dumps(await server.refused("PUT", "/api/settings", wanted, status=400))
+        assert "at most 2,048 characters" in told
+        assert long not in told
+        assert at(await server.got("GET", "/api/settings"), "settings", "webhooks", "addresses", "posco") == fits
