@@ -98,7 +98,6 @@ RULES: tuple[Rule, ...] = (
         for webhooks in ("webhooks", "webhook")
         for path in (
             "send",
-            "test",
             "history/*/retry",
             "history/*/cancel",
             "addresses/enable",
@@ -108,6 +107,7 @@ RULES: tuple[Rule, ...] = (
             "receivers/*/replay",
         )
     ),
+    _rule("POST", "/api/webhook/test", CONTROL),
     _rule("POST", "/api/webhooks/enhanced/*", CONTROL),
     _rule("POST", "/api/webhook/enhanced/*", CONTROL),
     # What is there, changed.
