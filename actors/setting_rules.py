@@ -32,6 +32,7 @@ class Nothing(enum.Enum):
     MISSING = "missing"
     UNKNOWN = "unknown"  # nobody reads a key of this name, whatever its value
     NO_ID = "not an id"  # the name itself is the wrong value
+    HIDDEN = "a value that is not shown"  # it may be a secret
 
 
 @attrs.frozen

@@ -335,7 +335,7 @@ class HamsterClient:
         Raises:
             ServerUnreachable: Nothing answers, or not with a WebSocket.
         """
-        async with _websocket(self.url) as connection:
+        async with _websocket(self.url, self._token) as connection:
             if event_types:
                 wanted = {"type": "subscribe", "data": {"event_types": event_types}}
                 await connection.send_message(msgspec.json.encode(wanted).decode())
@@ -353,7 +353,7 @@ class HamsterClient:
     ) -> T:
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if content is None else {"Content-Type": "application/json"}
-        if self._token is not None and method != "GET":
+        if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
             with trio.fail_after(ANSWER_SECONDS + wait):
@@ -418,7 +418,7 @@ async def open_client(url: str, *, token: str | None = None) -> AsyncGenerator[H
 
 
 @asynccontextmanager
-async def _websocket(url: str) -> AsyncGenerator["WebSocketConnection", None]:
+async def _websocket(url: str, token: str | None = None) -> AsyncGenerator["WebSocketConnection", None]:
     """A connection to `/ws` of the server at *url*.
 
     trio-websocket's own way to open one leaves the socket open when the handshake fails or the server closes first.
@@ -426,12 +426,18 @@ async def _websocket(url: str) -> AsyncGenerator["WebSocketConnection", None]:
     # Imported here: most commands need no WebSocket, and its library takes as long to import as all of theirs.
     import trio_websocket
 
+    headers = [] if token is None else [(b"Authorization", f"Bearer {token}".encode())]
     try:
         async with await _stream(url) as stream, trio.open_nursery() as nursery:
             try:
                 with trio.fail_after(ANSWER_SECONDS):
                     connection = await trio_websocket.wrap_client_stream(
-                        nursery, stream, urlsplit(url).netloc, "/ws", max_message_size=LARGEST_FRAME
+                        nursery,
+                        stream,
+                        urlsplit(url).netloc,
+                        "/ws",
+                        max_message_size=LARGEST_FRAME,
+                        extra_headers=headers,
                     )
             except (trio_websocket.HandshakeError, trio.TooSlowError, trio.BrokenResourceError) as error:
                 raise ServerUnreachable(url, str(error) or "no answer in time") from None

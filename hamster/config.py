@@ -21,12 +21,13 @@ from hamster.config_alerts import read_alerts
 from hamster.config_file import ConfigError, ConfigFile, Problem
 from hamster.config_services import read_services
 from hamster.defaults import contract_services
-from hamster.server_settings import ServerSettings
+from hamster.security.settings import SecuritySettings
+from hamster.server_settings import ServerSettings, exposed, is_loopback
 
 __all__ = ["ConfigError", "HamsterConfig", "Problem", "TimeSettings", "default_source", "load_config"]
 
 FILE_NAME = "hamster.toml"
-SECTIONS = ("server", "metrics", "alerts", "logs", "webhooks", "posco", "time", "services")
+SECTIONS = ("server", "security", "metrics", "alerts", "logs", "webhooks", "posco", "time", "services")
 
 
 @attrs.frozen(kw_only=True)
@@ -45,11 +46,13 @@ class HamsterConfig:
 
     `source` is the file it came from, None for the defaults alone, and `given` are its tables as they are written.
     `warnings` are what is allowed in it but
-    worth a look, in the order of their lines. `over` is what the command line says over keys of [server]: it is in
+    worth a look, in the order of their lines. `security` None: there is no such table, so it is off.
+    `over` is what the command line says over keys of [server]: it is in
     `server` already, and still counts when the file is read again.
     """
 
     server: ServerSettings = attrs.field(factory=ServerSettings)
+    security: SecuritySettings | None = None
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
     alerts: AlertSettings = attrs.field(factory=AlertSettings)
     logs: LogsSettings = attrs.field(factory=LogsSettings)
@@ -97,6 +100,9 @@ def load_config(path: Path | None) -> HamsterConfig:
     file = ConfigFile(path)
     file.known(file.document, (), SECTIONS, FILE_NAME)
     server = file.section(ServerSettings, "server")
+    security = file.section(SecuritySettings, "security") if "security" in file.document else None
+    if server is not None and not is_loopback(server.host) and "security" not in file.document:
+        file.wrong(exposed(server.host).within("server"))
     metrics = file.section(MetricsSettings, "metrics")
     alerts = read_alerts(file)
     logs = file.section(LogsSettings, "logs")
@@ -106,10 +112,11 @@ def load_config(path: Path | None) -> HamsterConfig:
     services = read_services(file)
     file.refuse_if_wrong()
     if server is not None and server.frontend is not None:
-        server = attrs.evolve(server, frontend=str(path.absolute().parent / Path(server.frontend).expanduser()))
+        server = attrs.evolve(server, frontend=_beside(path, server.frontend))
     # Where one is None something wrong was noted, so these never stand in for what the file says.
     return HamsterConfig(
         server=server or ServerSettings(),
+        security=security,
         metrics=metrics or MetricsSettings(),
         alerts=alerts or AlertSettings(),
         logs=logs or LogsSettings(),
@@ -121,3 +128,8 @@ def load_config(path: Path | None) -> HamsterConfig:
         given=file.document,
         warnings=tuple(sorted(file.warnings, key=lambda warning: warning.line or 0)),
     )
+
+
+def _beside(config: Path, name: str) -> str:
+    """The path *name* as a configuration means it: from where that is."""
+    return str(config.absolute().parent / Path(name).expanduser())

@@ -36,7 +36,8 @@ async def open_hamster(
     Raises:
         ConfigError: The file at *config* cannot be used; names every mistake in it.
         DataDirError: The data directory cannot be used; `DataDirInUse` if another WatchHamster uses it.
-        BindError: The address is taken.
+        BindError: The address is taken, or others reach it and security is off.
+        VaultError: The keys and sessions of the data directory cannot be used.
         NoFrontend: The configured frontend is none.
         OSError: Something cannot be written.
     """
@@ -50,7 +51,9 @@ async def open_hamster(
         await trio.to_thread.run_sync(stack.enter_context, lock)
         system = found.system(directory)
         sockets = await bind_sockets(found.server.host, found.server.port)
-        async with open_product(system, found.server, sockets=sockets, config=found) as hamster:
+        async with open_product(
+            system, found.server, sockets=sockets, config=found, security=found.security
+        ) as hamster:
             now = datetime.now(UTC)
             runtime = RuntimeFile(url=hamster.url, token=hamster.token.value, started_at=now, version=product_version())
             with published(directory, runtime):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 import trio
+from werkzeug.routing import Map
 
 from actors.runtime.groups import unwrapping
 from actors.settings import SystemSettings
@@ -18,6 +19,8 @@ from hamster.config_watch import watch_if_configured
 from hamster.http import (
     actors,
     alerts,
+    auth,
+    auth_keys,
     log_files,
     log_retention,
     log_streams,
@@ -43,17 +46,20 @@ from hamster.http import (
 )
 from hamster.http import system as system_routes
 from hamster.http.alert_texts import korean
-from hamster.http.app import make_app
+from hamster.http.app import Registration, make_app
+from hamster.http.enforcing import Enforcement
 from hamster.http.frames import FrameMaker
 from hamster.http.frontend import Frontend
 from hamster.http.gate import Gate, GateSettings
 from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
 from hamster.http.local_token import LocalToken
-from hamster.http.times import stamper, zone_of
+from hamster.http.times import Stamp, stamper, zone_of
 from hamster.open_files import Room, room, soft_limit
 from hamster.reloading import Reloader
-from hamster.server import Server, ServerLimits, open_server
+from hamster.security import Security, open_security
+from hamster.security.settings import SecuritySettings
+from hamster.server import Server, ServerLimits, open_server, refuse_exposed
 from hamster.server_settings import ServerSettings
 from hamster.settings.run_time import RunTimeSettings
 
@@ -71,6 +77,8 @@ class Hamster:
     token: LocalToken
     """What lets a client of this machine's user have commands run; for the run-time file."""
     reloader: Reloader
+    routes: Map = attrs.field(repr=False)
+    """What is answered at all."""
     _stopping: StoppingSwitch
 
     async def stop_services(self) -> None:
@@ -91,6 +99,7 @@ async def open_product(
     sockets: Sequence[socket.socket],
     config: HamsterConfig | None = None,
     open_files: int | None = None,
+    security: SecuritySettings | None = None,
 ) -> AsyncGenerator[Hamster, None]:
     """A WatchHamster that serves on *sockets*; leaving the block ends it in order, within a bound.
 
@@ -104,13 +113,37 @@ async def open_product(
         sockets: Listening, of `hamster.server.bind_sockets`; closed when the block is left.
         config: What both were made from, to be read again on command and when its file changes; None: nothing is.
         open_files: Soft limit of open files that services get; None: ours.
+        security: Who may do what; None: everybody who reaches *sockets*, which must be loopback then.
+
+    Raises:
+        Exposed: Somebody else reaches them.
+        VaultError: The keys and sessions cannot be used.
     """
     stopping = StoppingSwitch()
     with ExitStack() as opened:
         for listener in sockets:
             opened.callback(listener.close)  # the server closes them, too; but only if we come that far
-        async with _open_hamster(system, server, sockets, config, stopping, open_files) as hamster:
+        token = LocalToken()
+        async with (
+            _secured(security, system, sockets, token) as secured,
+            _open_hamster(system, server, sockets, config, stopping, open_files, token, secured) as hamster,
+        ):
             yield hamster
+
+
+@asynccontextmanager
+async def _secured(
+    settings: SecuritySettings | None, system: SystemSettings, sockets: Sequence[socket.socket], token: LocalToken
+) -> AsyncGenerator[Security | None, None]:
+    """Security, if it is on; else nobody else may reach *sockets*."""
+    if settings is None:
+        refuse_exposed(sockets)
+        yield None
+        return
+    async with open_security(
+        settings, data_dir=system.data_dir, logs_dir=system.logs_dir, local_token=token.value
+    ) as security:
+        yield security
 
 
 @asynccontextmanager
@@ -121,6 +154,8 @@ async def _open_hamster(
     config: HamsterConfig | None,
     stopping: StoppingSwitch,
     open_files: int | None,
+    token: LocalToken,
+    security: Security | None,
 ) -> AsyncGenerator[Hamster, None]:
     space = room_for_clients(server)
     frontend = None if server.frontend is None else await trio.to_thread.run_sync(Frontend, Path(server.frontend))
@@ -129,7 +164,6 @@ async def _open_hamster(
         run_time.attach(running)
         zone = zone_of(system.zone)
         stamp = stamper(zone)
-        token = LocalToken()
         reloader = Reloader(config, running, run_time)
         reloader.settled()
         hub = Hub(running, FrameMaker(running, stamp), most=space.websockets)
@@ -159,11 +193,13 @@ async def _open_hamster(
                 partial(posco.register, system=running, stamp=stamp),
                 partial(scraping.register, system=running, hub=hub),
                 partial(actors.register, system=running),
-                partial(ws.register, system=running, hub=hub, stopping=stopping, stamp=stamp),
+                partial(ws.register, system=running, hub=hub, stopping=stopping, stamp=stamp, security=security),
+                *_ways_in(security, stamp),
             ],
             gate=Gate(gate_settings(server)),
             stopping=stopping,
             frontend=frontend,
+            enforcement=None if security is None else Enforcement(security),
         )
         async with (
             background(hub.run, name="websocket hub"),
@@ -173,13 +209,22 @@ async def _open_hamster(
             ) as serving,
             background(partial(watch_if_configured, reloader), name="config watch"),
         ):
-            hamster = Hamster(serving.url, running, serving, token, reloader, stopping)
+            hamster = Hamster(serving.url, running, serving, token, reloader, app.url_map, stopping)
             try:
                 yield hamster
             finally:
                 with trio.CancelScope(shield=True):  # bounded by the longest grace of a service
                     await hamster.stop_services()
                     await hub.settle()  # who is connected hears how the services ended
+
+
+def _ways_in(security: Security | None, stamp: Stamp) -> list[Registration]:
+    if security is None:
+        return []
+    return [
+        partial(auth.register, security=security),
+        partial(auth_keys.register, security=security, stamp=stamp),
+    ]
 
 
 async def load_run_time(system: SystemSettings, config: HamsterConfig | None) -> RunTimeSettings:

@@ -161,8 +161,11 @@ def different_keys(running: HamsterConfig, new: HamsterConfig) -> tuple[str, ...
     for section in attrs.fields(HamsterConfig):
         if section.name in SECTIONS_APPLIED:
             continue
-        old_part = cast("attrs.AttrsInstance", getattr(running, section.name))
-        new_part = cast("attrs.AttrsInstance", getattr(new, section.name))
+        old_part = cast("attrs.AttrsInstance | None", getattr(running, section.name))
+        new_part = cast("attrs.AttrsInstance | None", getattr(new, section.name))
+        if old_part is None or new_part is None:
+            found += [section.name] if old_part is not new_part else []
+            continue
         found += [f"{section.name}.{key}" for key in _different(old_part, new_part)]
     return tuple(found)
 

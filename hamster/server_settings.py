@@ -15,17 +15,29 @@ _HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?"
 _ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://(?:{_HOST}|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?")
 
 
-def loopback(value: object) -> list[SettingProblem]:
-    """An address that only this machine reaches. `localhost` means both 127.0.0.1 and ::1."""
-    expected = 'a loopback address: "localhost" (127.0.0.1 and ::1), "127.0.0.1" or "::1"'
-    advice = "without authentication nobody else may reach the server; use a tunnel or a reverse proxy"
-    if not isinstance(value, str):
-        return [SettingProblem((), value, expected)]
+LOOPBACK = 'a loopback address: "localhost" (127.0.0.1 and ::1), "127.0.0.1" or "::1"'
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches *host*. `localhost` means both 127.0.0.1 and ::1; another name may be any."""
     try:
-        inside = value == "localhost" or ipaddress.ip_address(value).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        inside = False
-    return [] if inside else [SettingProblem((), value, expected, advice)]
+        return False
+
+
+def exposed(host: str) -> SettingProblem:
+    """What is wrong with listening on *host* as long as anybody who reaches it may do everything."""
+    advice = (
+        "without authentication nobody else may reach the server; add a table [security] to the configuration, "
+        "or use a tunnel"
+    )
+    return SettingProblem(("host",), host, LOOPBACK, advice)
+
+
+def listening_host(value: object) -> list[SettingProblem]:
+    """What can be listened on: a name, or an address."""
+    return [attrs.evolve(p, expected='"localhost", a name or an address, like "0.0.0.0"') for p in host_name(value)]
 
 
 def origin(value: object) -> list[SettingProblem]:
@@ -56,12 +68,13 @@ def _texts(items: Iterable[str]) -> tuple[str, ...]:
 class ServerSettings:
     """Where the server listens (port 0: any free one) and which web pages and host names it answers.
 
-    Loopback names and the server's own origin are always allowed; the lists are what comes beside them. With
-    `watch_config` a change of the configuration file is applied as it is saved. `max_websockets` may be open at a
-    time; `frontend` is a directory with a built single-page application that is served.
+    A host that is not loopback is refused where security is not configured. Loopback names and the server's own
+    origin are always allowed; the lists are what comes beside them. With `watch_config` a change of the configuration
+    file is applied as it is saved. `max_websockets` may be open at a time; `frontend` is a directory with a built
+    single-page application that is served.
     """
 
-    host: str = attrs.field(default="localhost", metadata={RULE: loopback})
+    host: str = attrs.field(default="localhost", metadata={RULE: listening_host})
     port: int = attrs.field(default=PORT, metadata={RULE: rules.count(0, 65_535)})
     allowed_origins: tuple[str, ...] = attrs.field(
         default=ORIGINS, converter=_texts, metadata={RULE: rules.each(origin, "a list of origins")}

@@ -27,6 +27,7 @@ COMMANDS = {
     "webhook": ("webhook", "Send webhooks, and see what became of them."),
     "deploy": ("deploying", "Deploy the site, and follow it step by step."),
     "actors": ("actors", "Show the tree of actors."),
+    "token": ("token", "Give out API keys, and revoke them."),
     "config": ("config", "Look at the configuration."),
     "import": ("importing", "Make a hamster.toml of another supervisor's file."),
 }

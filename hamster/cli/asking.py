@@ -1,5 +1,6 @@
 """What the commands share that ask a server. Apart from the rest: the server itself needs no client."""
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NoReturn
@@ -32,6 +33,8 @@ async def with_client(url: str | None, data_dir: Path | None, work: Callable[[Ha
         RequestRefused: It answered with an error.
     """
     address, token = _server(url, data_dir)
+    # Where security is on and the run-time file is another user's, or on another machine.
+    token = token or os.environ.get("HAMSTER_TOKEN")
     async with open_client(address, token=token) as client:
         return await work(client)
 

@@ -25,12 +25,13 @@ from hamster.open_files import raise_soft_limit
 from hamster.own_log import own_log
 from hamster.product import Hamster, open_product
 from hamster.runtime_file import RuntimeFile, RuntimeFileError, published
+from hamster.security import VaultError
 from hamster.server import BindError, StartupFailed, bind_sockets
 from hamster.version import product_version
 
 log = logging.getLogger("hamster")
 
-EXPECTED = (NoFrontend, BindError, StartupFailed, RuntimeFileError, KeeperUnavailable)
+EXPECTED = (NoFrontend, BindError, StartupFailed, RuntimeFileError, KeeperUnavailable, VaultError)
 """Errors that are one sentence for the user, never a traceback."""
 
 SWITCH_SECONDS = 0.001
@@ -139,7 +140,12 @@ async def _serve(
         sockets = await bind_sockets(config.server.host, config.server.port)
         system = config.system(data_dir)
         async with open_product(
-            system, config.server, sockets=sockets, config=reloaded, open_files=open_files
+            system,
+            config.server,
+            sockets=sockets,
+            config=reloaded,
+            open_files=open_files,
+            security=config.security,
         ) as hamster:
             running = Running(hamster, data_dir, console)
             orders.kill = hamster.system.kill_services

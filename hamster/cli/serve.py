@@ -11,6 +11,8 @@ from hamster.cli.common import USAGE, config_option, data_dir_option, fail
 from hamster.cli.running import Running, hold_sigterm, run_until_told
 from hamster.config import ConfigError, HamsterConfig, default_source, load_config
 from hamster.runtime_file import resolve_data_dir
+from hamster.security.settings import SecuritySettings
+from hamster.server_settings import exposed, is_loopback
 from hamster.trace_log import log_messages
 
 
@@ -26,6 +28,11 @@ from hamster.trace_log import log_messages
     type=click.Path(file_okay=False, path_type=Path),
     help="A directory with a built single-page application to serve beside the API.",
 )
+@click.option(
+    "--production",
+    is_flag=True,
+    help="Turn security on; refuses to listen where others reach it unless the configuration has a table [security].",
+)
 @click.option("--exit-with-parent", is_flag=True, help="End when stdin is closed, as the sidecar of another program.")
 @click.option("--trace", is_flag=True, help="Log every message between actors, with the request that caused it.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr, too.")
@@ -35,6 +42,7 @@ def serve(
     host: str | None,
     port: int | None,
     frontend: Path | None,
+    production: bool,
     exit_with_parent: bool,
     trace: bool,
     verbose: bool,
@@ -45,14 +53,19 @@ def serve(
     {"event": "listening", "url": "http://127.0.0.1:PORT"}.
     """
     hold_sigterm()
-    config = configured(config_file, host, port, frontend)
+    config = configured(config_file, host, port, frontend, production=production)
     work = _trace if trace else _wait
     directory = resolve_data_dir(data_dir)
     run_until_told(config, directory, work, verbose=verbose, exit_with_parent=exit_with_parent, reloads=True)
 
 
 def configured(
-    config_file: Path | None, host: str | None, port: int | None, frontend: Path | None = None
+    config_file: Path | None,
+    host: str | None,
+    port: int | None,
+    frontend: Path | None = None,
+    *,
+    production: bool = False,
 ) -> HamsterConfig:
     """The configuration, with what the command line says over it; exits with every mistake in it."""
     try:
@@ -65,9 +78,14 @@ def configured(
     said = (("host", host), ("port", port), ("frontend", pages))
     given = {name: value for name, value in said if value is not None}
     try:
-        return attrs.evolve(config, server=attrs.evolve(config.server, **given), over=given)
+        server = attrs.evolve(config.server, **given)
     except SettingsError as error:
         fail(str(error), USAGE)
+    if config.security is None and not is_loopback(server.host):
+        flag = "--production: " if production else ""
+        fail(f"{flag}{exposed(server.host).within('server')}", USAGE)
+    security = SecuritySettings() if production and config.security is None else config.security
+    return attrs.evolve(config, server=server, security=security, over=given)
 
 
 async def _trace(running: Running) -> int:

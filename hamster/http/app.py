@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from hamster.http import errors_ko
 from hamster.http.bodies import BodyLimits
+from hamster.http.enforcing import Enforcement
 from hamster.http.errors_ko import ErrorTable
 from hamster.http.frontend import Frontend
 from hamster.http.gate import Gate
@@ -34,10 +35,12 @@ log = logging.getLogger(__name__)
 class HamsterApp(QuartTrio):
     """QuartTrio behind the gate."""
 
-    def __init__(self, *, gate: Gate, stopping: StoppingSwitch, bodies: BodyLimits) -> None:
+    def __init__(
+        self, *, gate: Gate, stopping: StoppingSwitch, bodies: BodyLimits, enforcement: Enforcement | None
+    ) -> None:
         super().__init__(__name__, static_folder=None)
         self.stopping = stopping
-        self._gated = GatedApp(super().asgi_app, gate, stopping=stopping, bodies=bodies)
+        self._gated = GatedApp(super().asgi_app, gate, stopping=stopping, bodies=bodies, enforcement=enforcement)
 
     async def asgi_app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         await self._gated(scope, receive, send)
@@ -78,6 +81,7 @@ def make_app(
     errors: ErrorTable | None = None,
     bodies: BodyLimits | None = None,
     frontend: Frontend | None = None,
+    enforcement: Enforcement | None = None,
 ) -> HamsterApp:
     """An application with `/`, `/health` and what *registrations* add.
 
@@ -88,9 +92,11 @@ def make_app(
         errors: Which domain error is answered how.
         bodies: Largest request bodies.
         frontend: Answers what nothing else does.
+        enforcement: Of credentials, scopes and rates; None: everybody whom the gate lets pass may do everything.
     """
     limits = bodies or BodyLimits()
-    app = HamsterApp(gate=gate or Gate(), stopping=stopping or StoppingSwitch(), bodies=limits)
+    stopping = stopping or StoppingSwitch()
+    app = HamsterApp(gate=gate or Gate(), stopping=stopping, bodies=limits, enforcement=enforcement)
     app.json = MsgspecProvider(app)
     # An event stream has no end; a client that takes nothing is the server's to disconnect.
     app.config["RESPONSE_TIMEOUT"] = None

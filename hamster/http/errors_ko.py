@@ -54,6 +54,7 @@ from actors.webhooks.sent import NotPossible, UnknownWebhook
 from actors.webhooks.template_rows import TemplateExists, TooManyTemplates
 from actors.webhooks.webhooks import NoAddress, OtherMessage
 from hamster.http.gate import Refused
+from hamster.security import Denial
 from hamster.settings.files import UnknownBackup
 from hamster.settings.run_time import SettingOwned, SettingsNotKept
 
@@ -91,6 +92,24 @@ REFUSED_TEXT: Mapping[Refused, str] = {
     Refused.HOST: "허용되지 않은 Host 헤더입니다. localhost로 접속하거나 allowed_hosts에 추가해 주세요",
     Refused.ORIGIN: "허용되지 않은 출처(Origin)입니다. allowed_origins에 추가해 주세요",
 }
+
+DENIED_TEXT: Mapping[Denial, str] = {
+    Denial.MISSING: "인증이 필요합니다. 로그인하거나 API 키를 보내 주세요",
+    Denial.INVALID: "인증 정보가 올바르지 않거나 만료되었습니다",
+    Denial.SCOPE: "이 작업을 수행할 권한이 없습니다",
+    Denial.RATE: "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요",
+}
+LOGIN_REFUSED = "아이디 또는 비밀번호가 올바르지 않습니다"
+LOGIN_TOO_OFTEN = "로그인 시도가 너무 많습니다. {seconds}초 후 다시 시도해 주세요"
+REFRESH_REFUSED = "리프레시 토큰이 올바르지 않거나 만료되었습니다. 다시 로그인해 주세요"
+REFRESH_REUSED = "이미 사용된 리프레시 토큰입니다. 세션을 종료했습니다. 다시 로그인해 주세요"
+ACCESS_NOT_KEPT = "인증 정보를 저장할 수 없습니다. 디스크와 데이터 디렉터리를 확인해 주세요"
+KEY_NOT_FOUND = "API 키를 찾을 수 없습니다: {key}"
+KEY_NAME = "이름은 1자 이상 {limit}자 이하여야 합니다"
+KEY_EXPIRES = "만료까지의 일수는 0보다 크고 {limit} 이하여야 합니다"
+TOO_MANY_KEYS = "API 키가 너무 많습니다 (최대 {limit}개). 사용하지 않는 키를 폐기해 주세요"
+SESSION_NOT_FOUND = "세션을 찾을 수 없습니다: {session}"
+COMMAND_NEEDS_CONTROL = "이 명령을 실행할 권한이 없습니다 (필요한 권한: control)"
 
 SERVICE_NOT_FOUND = "서비스를 찾을 수 없습니다: {service}"
 NO_INPUT = "서비스 '{service}'에는 입력을 보낼 수 없습니다. stdin을 pipe로 설정한 프로세스만 입력을 받을 수 있습니다"

@@ -18,11 +18,15 @@ from hypercorn.typing import (
 from actors.runtime import CORRELATION
 from hamster.http import errors_ko
 from hamster.http.bodies import BodyFault, BodyLimits, announces_body, discard_body, read_body, replay
+from hamster.http.enforcing import Enforcement
 from hamster.http.gate import SAFE_METHODS, Gate, Header, Pass, Preflight, Refusal, RequestHead, Verdict, bare_headers
+from hamster.security import Denied
 from hamster.server import ClientGone
 
 #: RFC 6455, 7.4.1: the server met something unexpected.
 INTERNAL_ERROR = 1011
+#: The same, 7.4.1: what the socket was opened with does not hold any more.
+POLICY_VIOLATION = 1008
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +48,12 @@ class GatedApp:
         *,
         stopping: StoppingSwitch | None = None,
         bodies: BodyLimits | None = None,
+        enforcement: Enforcement | None = None,
     ) -> None:
+        """*enforcement* None: whoever the gate lets pass may do everything."""
         self._app = app
         self._gate = gate
+        self._enforcement = enforcement
         self._stopping = stopping or StoppingSwitch()
         self._bodies = bodies or BodyLimits()
 
@@ -61,6 +68,38 @@ class GatedApp:
     async def _http(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         verdict = self._gate.check(_head(scope, scope["method"]))
         answer = _HttpAnswer(send, verdict)
+        if self._enforcement is not None and isinstance(verdict, Pass):
+            await self._enforced_http(self._enforcement, scope, receive, answer, verdict)
+            return
+        await self._answer_http(scope, receive, answer, verdict)
+
+    async def _enforced_http(
+        self,
+        enforcement: Enforcement,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        answer: "_HttpAnswer",
+        verdict: Pass,
+    ) -> None:
+        decision = enforcement.check(scope, _head(scope, scope["method"]), verdict.request_id)
+        if isinstance(decision, Denied):
+            # Before the body is read: nobody has us keep one who may not send it.
+            detail = errors_ko.DENIED_TEXT[decision.reason]
+            unread = announces_body(scope)
+            close = unread and scope["http_version"].startswith("1")
+            await answer.error(decision.status, detail, headers=decision.headers, close=close, finish=not unread)
+            if unread:
+                await discard_body(receive, self._bodies)
+                await answer.finish()
+            return
+        with enforcement.answering(decision, scope, verdict.request_id, answer):
+            await self._answer_http(scope, receive, answer, verdict)
+        if answer.started and not answer.ended:
+            await answer.finish()  # a stream whose credential ended
+
+    async def _answer_http(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, answer: "_HttpAnswer", verdict: Verdict
+    ) -> None:
         if announces_body(scope):
             body = await read_body(scope, receive, self._bodies)
             if isinstance(body, BodyFault):
@@ -118,6 +157,23 @@ class GatedApp:
         if isinstance(verdict, Refusal):
             await answer.error(verdict.status, errors_ko.REFUSED_TEXT[verdict.reason])
             return
+        enforcement = self._enforcement
+        if enforcement is None or not isinstance(verdict, Pass):
+            await self._pass_websocket(scope, receive, answer, verdict)
+            return
+        decision = enforcement.check(scope, _head(scope, "GET"), verdict.request_id)
+        if isinstance(decision, Denied):
+            await answer.error(decision.status, errors_ko.DENIED_TEXT[decision.reason], headers=decision.headers)
+            return
+        answer.subprotocol = decision.subprotocol
+        with enforcement.answering(decision, scope, verdict.request_id, answer):
+            await self._pass_websocket(scope, receive, answer, verdict)
+            return
+        await answer.end(POLICY_VIOLATION)  # its credential ended
+
+    async def _pass_websocket(
+        self, scope: WebsocketScope, receive: ASGIReceiveCallable, answer: "_WebSocketAnswer", verdict: Verdict
+    ) -> None:
         inner = scope.copy()
         inner["headers"] = _with_request_id(scope["headers"], verdict.request_id)
         # What this request makes actors do carries its id: in their log lines, and in a trace of their messages.
@@ -138,11 +194,16 @@ class _HttpAnswer:
         self._send = send
         self._verdict = verdict
         self.started = False
+        self.ended = False
+        self.status = 0
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self.status = message["status"]
             message["headers"] = _completed(message.get("headers", ()), self._verdict)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.ended = True
         await self._send(message)
 
     async def whole(self, status: int, headers: Sequence[Header]) -> None:
@@ -154,11 +215,13 @@ class _HttpAnswer:
         status: int,
         detail: str | None = None,
         *,
+        headers: Sequence[Header] = (),
         close: bool = False,
         finish: bool = True,
         **more: object,
     ) -> None:
-        headers, body = _error(status, detail, **more)
+        own, body = _error(status, detail, **more)
+        headers = [*own, *headers]
         if close:
             headers.append((b"connection", b"close"))
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -167,6 +230,7 @@ class _HttpAnswer:
             await self.finish()
 
     async def finish(self) -> None:
+        self.ended = True
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -178,14 +242,20 @@ class _WebSocketAnswer:
         self._verdict = verdict
         self._accepted = False
         self._answered = False
+        self.status = 101
+        self.subprotocol: bytes | None = None
+        """To be accepted with."""
 
     async def send(self, message: ASGISendEvent) -> None:
         match message["type"]:
             case "websocket.accept":
                 self._accepted = True
+                if self.subprotocol is not None and message.get("subprotocol") is None:
+                    message["subprotocol"] = self.subprotocol.decode()
                 message["headers"] = _completed(message.get("headers", ()), self._verdict)
             case "websocket.http.response.start":
                 self._answered = True
+                self.status = message["status"]
                 message["headers"] = _completed(message.get("headers", ()), self._verdict)
             case "websocket.close":
                 if not self._accepted:
@@ -197,16 +267,23 @@ class _WebSocketAnswer:
                 pass
         await self._send(message)
 
-    async def error(self, status: int, detail: str | None = None, **more: object) -> None:
-        headers, body = _error(status, detail, **more)
-        await self.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    async def error(
+        self, status: int, detail: str | None = None, *, headers: Sequence[Header] = (), **more: object
+    ) -> None:
+        own, body = _error(status, detail, **more)
+        await self.send({"type": "websocket.http.response.start", "status": status, "headers": [*own, *headers]})
         await self._send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+    async def end(self, code: int) -> None:
+        if self._accepted and not self._answered:
+            self._answered = True
+            await self._send({"type": "websocket.close", "code": code, "reason": None})
 
     async def fail(self, request_id: str) -> None:
         if self._answered:
             return
         if self._accepted:
-            await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": None})
+            await self.end(INTERNAL_ERROR)
         else:
             await self.error(500, request_id=request_id)
 

@@ -221,3 +221,7 @@ SETTINGS_CLEANED = "설정 백업 {count}개를 정리했습니다"
 SETTINGS_IMPORTED = "설정을 가져왔습니다"
 SETTINGS_IMPORTED_NOTHING = "가져온 설정이 지금과 같아 변경한 것이 없습니다"
 SETTINGS_MASKED = "{key}: 가려진 값이라 지금 값을 그대로 유지했습니다"
+
+LOGGED_OUT = "로그아웃했습니다"
+KEY_REVOKED = "API 키 '{name}'을(를) 폐기했습니다"
+SESSION_ENDED = "사용자 '{user}'의 세션을 종료했습니다"

@@ -21,6 +21,7 @@ from hamster.http.pacing import FRAMES, FrameBudget, HandshakePacer
 from hamster.http.problems import HttpProblem
 from hamster.http.times import Stamp
 from hamster.http.ws_commands import COMMANDS, BadFrameError, CommandType, WsCommands, can_be_given_back, short
+from hamster.security import Security
 
 SERVER_VERSION = "1.0.0"
 WAITING = 10
@@ -48,10 +49,17 @@ BATCH = 64
 """Frames taken from a client's queue at a time; its own answers come between them."""
 
 
-def register(app: QuartTrio, system: System, hub: Hub, stopping: StoppingSwitch, stamp: Stamp) -> None:
+def register(
+    app: QuartTrio,
+    system: System,
+    hub: Hub,
+    stopping: StoppingSwitch,
+    stamp: Stamp,
+    security: Security | None = None,
+) -> None:
     """Add `/ws` to *app*, and who is connected."""
     pacer = HandshakePacer()
-    commands = WsCommands(system, hub.maker, stopping)
+    commands = WsCommands(system, hub.maker, stopping, security)
 
     async def connect() -> None:
         await pace(pacer)

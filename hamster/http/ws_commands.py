@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from actors.runtime import CORRELATION
 from actors.system import System
 from hamster.http import errors_ko
 from hamster.http.errors_ko import ErrorTable
@@ -15,6 +16,7 @@ from hamster.http.problems import HttpProblem, InvalidRequest
 from hamster.http.services import Command, carry_out, carry_out_several
 from hamster.http.targets import is_one
 from hamster.http.webhooks import SendBody, send_body
+from hamster.security import CLIENT, CURRENT, Scope, Security, may
 
 log = logging.getLogger("hamster.live")
 
@@ -42,10 +44,13 @@ class BadFrameError(Exception):
 class WsCommands:
     """Carries commands out and answers with a frame of the command's own type, or an error."""
 
-    def __init__(self, system: System, maker: FrameMaker, stopping: StoppingSwitch) -> None:
+    def __init__(
+        self, system: System, maker: FrameMaker, stopping: StoppingSwitch, security: Security | None = None
+    ) -> None:
         self._system = system
         self._maker = maker
         self._stopping = stopping
+        self._security = security
         self._errors = ErrorTable()
 
     async def answer(self, kind: CommandType, parameters: dict[str, object]) -> Frame:
@@ -69,9 +74,26 @@ class WsCommands:
     async def _carried_out(self, kind: CommandType, parameters: dict[str, object]) -> dict[str, object]:
         if self._stopping.on:
             raise BadFrameError("SERVICE_UNAVAILABLE", errors_ko.STOPPING)
+        if self._security is not None:
+            self._allow(self._security, kind, parameters)
         if kind == "service_control":
             return await self._control(parameters)
         return await self._send(parameters)
+
+    def _allow(self, security: Security, kind: CommandType, parameters: dict[str, object]) -> None:
+        """Note the command, and refuse it unless who opened the socket may control."""
+        allowed = may(Scope.CONTROL)
+        said = {name: short(parameters[name]) for name in ("service_id", "action") if name in parameters}
+        security.audit.note(
+            f"command.{kind}",
+            who=CURRENT.get(),
+            peer=CLIENT.get(),
+            **said,
+            status="allowed" if allowed else "denied",
+            request_id=CORRELATION.get(),
+        )
+        if not allowed:
+            raise BadFrameError("FORBIDDEN", errors_ko.COMMAND_NEEDS_CONTROL, needs="control")
 
     async def _control(self, parameters: dict[str, object]) -> dict[str, object]:
         target, action = parameters.get("service_id"), parameters.get("action")

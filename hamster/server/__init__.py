@@ -1,11 +1,12 @@
 """How WatchHamster is served: any ASGI application, on Trio, by a server that ends when it is told to."""
 
-from hamster.server.binding import BACKLOG, LOOPBACKS, bind_sockets
+from hamster.server.binding import BACKLOG, LOOPBACKS, bind_sockets, refuse_exposed
 from hamster.server.errors import (
     AddressInUse,
     AddressNotHere,
     BindError,
     ClientGone,
+    Exposed,
     InvalidPort,
     PortForbidden,
     ServerError,
@@ -25,6 +26,7 @@ __all__ = [
     "BindError",
     "ClientGone",
     "ErrorAnswer",
+    "Exposed",
     "InvalidPort",
     "PortForbidden",
     "Server",
@@ -36,4 +38,5 @@ __all__ = [
     "bind_sockets",
     "open_server",
     "plain_error",
+    "refuse_exposed",
 ]

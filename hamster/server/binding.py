@@ -9,7 +9,15 @@ from collections.abc import Sequence
 
 import trio
 
-from hamster.server.errors import AddressInUse, AddressNotHere, BindError, InvalidPort, PortForbidden, UnknownHost
+from hamster.server.errors import (
+    AddressInUse,
+    AddressNotHere,
+    BindError,
+    Exposed,
+    InvalidPort,
+    PortForbidden,
+    UnknownHost,
+)
 
 #: Both, because a browser may resolve the name `localhost` to either.
 LOOPBACKS = ("127.0.0.1", "::1")
@@ -93,6 +101,20 @@ def _bind(address: str, port: int, backlog: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def refuse_exposed(sockets: Sequence[socket.socket]) -> None:
+    """See that only this machine reaches *sockets*.
+
+    Raises:
+        Exposed: Others do.
+    """
+    for listener in sockets:
+        if listener.family not in (socket.AF_INET, socket.AF_INET6):
+            continue
+        host, port = listener.getsockname()[:2]
+        if not ipaddress.ip_address(str(host).partition("%")[0]).is_loopback:
+            raise Exposed(host, port)
 
 
 def _explained(error: OSError, address: str, port: int) -> BindError:

@@ -66,6 +66,17 @@ class InvalidPort(BindError):
         super().__init__(host, port, f"port is {port}; expected 0 to 65535, where 0 takes any free port")
 
 
+class Exposed(BindError):
+    """Others reach the address, and may do everything there."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            host,
+            port,
+            f"{host} is reached by other machines, and security is off; listen on localhost, or turn security on",
+        )
+
+
 class StartupFailed(ServerError):
     """The application refused to start, or took too long to."""
 

@@ -35,11 +35,14 @@ from actors.settings.alerts import default_rules
 from actors.settings.webhooks import WebhookRoute, WebhookSettings
 from hamster.config import SECTIONS, TimeSettings, load_config
 from hamster.config_services import COMMON, ENABLED
+from hamster.security.settings import SecuritySettings, UserSettings
 from hamster.server_settings import ServerSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 TABLES: dict[str, type[attrs.AttrsInstance]] = {
     "`[server]`": ServerSettings,
+    "`[security]`": SecuritySettings,
+    "`[security.users.NAME]`": UserSettings,
     "`[metrics]`": MetricsSettings,
     "`[alerts]`": AlertSettings,
     "`[alerts.rules.NAME]`": AlertRule,
@@ -72,7 +75,7 @@ NO_KEYS = {"id", "process", "monitor", "origin", "instance_of", "instance"}
 MADE = {
     "name": "the id", "env": "`{}`", "limits": "`{}`", "headers": "`{}`", "depends_on": "`[]`", "log": "its defaults",
     "sources": "`{}`", "checks": "`{}`",
-    "addresses": "`{}`", "routes": "`{}`",
+    "users": "`{}`", "addresses": "`{}`", "routes": "`{}`",
     "files": "`{}`", "alerts": "`{}`", "level_based_retention": "`{}`",
 }  # fmt: skip
 

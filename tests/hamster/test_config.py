@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from actors.settings import MetricsSettings
 from hamster.config import ConfigError, HamsterConfig, default_source, load_config
 from hamster.config_file import LARGEST
+from hamster.security.settings import SecuritySettings
 from hamster.server_settings import ServerSettings
 
 SIX = ["posco_news", "github_pages", "cache_monitor", "deployment", "message_system", "webhook_system"]
@@ -323,10 +324,25 @@ def test_services_that_wait_for_each_other_in_a_circle_are_refused_by_name(direc
     assert 'services.a.depends_on is "a -> b -> c -> a"; expected no circle' in problem
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "hamster.example", "", "127.0.0.1:80"])  # noqa: S104 (that it is refused is the test)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "hamster.example"])  # noqa: S104 (that it is refused is the test)
 def test_a_bind_beyond_this_machine_is_refused(directory: Path, host: str) -> None:
     (problem,) = write(directory, f"[server]\nhost = '{host}'\n").problems()
     assert "expected a loopback address" in problem
+
+    config = write(directory, f"[server]\nhost = '{host}'\n[security]\n").config()
+    assert (config.server.host, config.security) == (host, SecuritySettings())
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1:80", "http://a", "[::1]"])
+def test_what_cannot_be_listened_on_is_refused(directory: Path, host: str) -> None:
+    (problem,) = write(directory, f"[server]\nhost = '{host}'\n[security]\n").problems()
+    assert 'expected "localhost", a name or an address' in problem
+
+
+def test_a_password_where_its_hash_belongs_is_not_shown(directory: Path) -> None:
+    (problem,) = write(directory, "[security.users.kim]\npassword = 'hunter2'\n").problems()
+    assert "hunter2" not in problem
+    assert "hash-password" in problem
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "127.0.0.53"])
