@@ -61,6 +61,7 @@ lock:
 	$(COMPILE) --group dev -o locks/dev.txt $(ARGS)
 	$(COMPILE) -c locks/dev.txt -o locks/run.txt
 	$(COMPILE) --extra bench -c locks/dev.txt -o locks/bench.txt $(ARGS)
+	$(COMPILE:pyproject.toml=--group pyproject.toml:api) -c locks/dev.txt -o locks/api.txt $(ARGS)
 	$(COMPILE:pyproject.toml=--group pyproject.toml:build) -c locks/dev.txt -o locks/build.txt
 	$(PYTHON) locks/pin_uv.py
 

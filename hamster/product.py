@@ -50,6 +50,7 @@ from hamster.http.gate import Gate, GateSettings
 from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
 from hamster.http.local_token import LocalToken
+from hamster.http.openapi import pages
 from hamster.http.times import stamper, zone_of
 from hamster.open_files import Room, room, soft_limit
 from hamster.reloading import Reloader
@@ -160,6 +161,7 @@ async def _open_hamster(
                 partial(scraping.register, system=running, hub=hub),
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub, stopping=stopping, stamp=stamp),
+                pages.register,
             ],
             gate=Gate(gate_settings(server)),
             stopping=stopping,
