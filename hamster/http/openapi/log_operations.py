@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import attrs
+
 from actors.logs import LEVELS
 from actors.logs.files.exporting import FORMATS
 from actors.settings import RetentionOptions
@@ -47,7 +49,11 @@ _PAGING: Sequence[Parameter] = (
     text("cursor", "X-Next-Cursor로 받은 위치", "1:0", limit=64),
 )
 _NAME = {"file_name": "watchhamster.log"}
-_POLICY = Of(RetentionOptions)
+_POLICY = {
+    **attrs.asdict(RetentionOptions(max_days=30.0, max_size_mb=1024.0)),
+    "level_based_retention": Each({"DEBUG": 7.0}),
+    "owner": "api",
+}
 
 TABLE: Table = {
     "logs.entries": Operation(
@@ -133,13 +139,13 @@ TABLE: Table = {
     "logs.truncate": Operation(
         summary="로그 파일 내용 삭제", answer={"message": "로그 비움"}, errors=(409,), path=_NAME
     ),
-    "logs.policy": Operation(summary="로그 보관 정책", answer=_POLICY, description="owner는 file 또는 api입니다"),
+    "logs.policy": Operation(summary="로그 보관 정책", answer=_POLICY),
     "logs.set_policy": Operation(
         summary="로그 보관 정책 변경",
         body=Of(dict[str, object], {"max_days": 30}),
-        answer=_POLICY,
+        answer={"message": "저장했습니다", **_POLICY},
         errors=(409,),
-        description="아는 키는 GET의 것과 같습니다. 응답에는 message와 owner도 있습니다",
+        description="아는 키는 GET의 것과 같습니다. 없는 키는 그대로 남습니다",
     ),
     "logs.cleanup": Operation(
         summary="로그 정리",
