@@ -137,7 +137,9 @@ def errors_of(rule: Rule, declared: Operation) -> Sequence[int]:
 
 def _answer(declared: Operation, schemas: Schemas) -> Schema:
     content = {
-        media: {"schema": schemas.type_of(declared.answer), "example": schemas.example_of(declared.answer)}
+        media: _CARRIED
+        if isinstance(declared.answer, bytes) and media == "application/json"
+        else {"schema": schemas.type_of(declared.answer), "example": schemas.example_of(declared.answer)}
         for media in declared.media
     }
     return {"description": declared.summary, "content": content}
@@ -171,6 +173,8 @@ def _tag(path: str) -> str:
     return parts[2] if path.startswith("/api/") else "watchhamster"
 
 
+_CARRIED: Schema = {"schema": {"type": ["object", "array"]}, "example": {}}
+"""A file that is JSON."""
 _PROBLEM: Schema = {
     "type": "object",
     "title": PROBLEM,

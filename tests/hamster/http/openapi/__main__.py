@@ -16,8 +16,8 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 LEFT_OUT = (
     "/api/logs/stream",  # it has no end
 )
-NOWHERE = ("https://discord.com/", "http://127.0.0.1:9/")
-"""Nothing is sent to the address of the examples."""
+OUTSIDE = "https://discord.com/api/webhooks/..."
+"""The address of the examples; the demo's own newsroom takes what is sent instead."""
 LIMIT = 600
 """Seconds for all of it."""
 
@@ -29,7 +29,10 @@ def main(program: str, examples: str = "50", phases: str = "examples,coverage,fu
         with hamster("demo", "--port", "0", "--data-dir", str(directory / "data"), directory=directory) as demo:
             demo.wait_for("newsroom", status="running")
             document = directory / "openapi.json"
-            document.write_text(json.dumps(harmless(httpx.get(f"{demo.url}/openapi.json", trust_env=False).text)))
+            config = httpx.get(f"{demo.url}/api/services/posco_news", trust_env=False).json()["config"]
+            hooks = str(config["url"]).replace("/feed.xml", "/hooks/openapi")
+            text = httpx.get(f"{demo.url}/openapi.json", trust_env=False, timeout=30).text
+            document.write_text(json.dumps(harmless(text, hooks)))
             left_out = [part for path in LEFT_OUT for part in ("--exclude-path", path)]
             command = [program, "run", str(document), "--url", demo.url, "--checks", CHECKS, "--max-examples", examples,
                        "--phases", phases, "--continue-on-failure", "--seed", "1",
@@ -41,9 +44,9 @@ def main(program: str, examples: str = "50", phases: str = "examples,coverage,fu
                 return 1
 
 
-def harmless(text: str) -> object:
+def harmless(text: str, hooks: str) -> object:
     """The document, so that nothing leaves this machine and nobody waits for minutes."""
-    document = cast("Mapping[str, Mapping[str, object]]", json.loads(text.replace(*NOWHERE)))
+    document = cast("Mapping[str, Mapping[str, object]]", json.loads(text.replace(OUTSIDE, hooks)))
     for item in document["paths"].values():
         for operation in cast("Mapping[str, Mapping[str, list[Mapping[str, object]]]]", item).values():
             for parameter in operation["parameters"]:
