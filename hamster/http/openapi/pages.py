@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from importlib import resources
+from pathlib import Path
 
 import attrs
 import trio
@@ -11,6 +11,7 @@ from quart_trio import QuartTrio
 
 from hamster.http.problems import HttpProblem
 
+ASSETS = Path(__file__).parent.parent / "assets"
 SCRIPT, STYLE, PAGE = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "text/html; charset=utf-8"
 KINDS = {
     "swagger-ui-bundle.js": SCRIPT,
@@ -86,4 +87,4 @@ def register(app: QuartTrio) -> None:
 
 def asset_of(name: str) -> bytes:
     """A file of the wheel."""
-    return resources.files("hamster.http").joinpath("assets", name).read_bytes()
+    return (ASSETS / name).read_bytes()
