@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +17,7 @@ LEFT_OUT = (
 )
 OUTSIDE = "https://discord.com/api/webhooks/..."
 """The address of the examples; the demo's own newsroom takes what is sent instead."""
+Table = dict[str, object]
 LIMIT = 600
 """Seconds for all of it."""
 
@@ -45,15 +45,37 @@ def main(program: str, examples: str = "50", phases: str = "examples,coverage,fu
 
 
 def harmless(text: str, hooks: str) -> object:
-    """The document, so that nothing leaves this machine and nobody waits for minutes."""
-    document = cast("Mapping[str, Mapping[str, object]]", json.loads(text.replace(OUTSIDE, hooks)))
-    for item in document["paths"].values():
-        for operation in cast("Mapping[str, Mapping[str, list[Mapping[str, object]]]]", item).values():
-            for parameter in operation["parameters"]:
-                if parameter["name"] == "wait":
-                    schema = cast("dict[str, object]", parameter["schema"])
-                    schema |= {"maximum": 0.5} if schema["type"] == "number" else {"enum": [False]}
+    """The document, so that nothing leaves this machine and nobody waits for minutes.
+
+    Args:
+        hooks: The only address to which anything may be sent; `ftp` is one that cannot be used.
+    """
+    document = cast("Table", json.loads(text.replace(OUTSIDE, hooks)))
+    _tame(document, {"type": "string", "enum": [hooks, "ftp://localhost/"]})
     return document
+
+
+def _tame(node: object, addresses: Table) -> None:
+    if isinstance(node, list):
+        for one in cast("list[object]", node):
+            _tame(one, addresses)
+    if not isinstance(node, dict):
+        return
+    table = cast("Table", node)
+    schema = table.get("schema")
+    if table.get("name") == "wait" and isinstance(schema, dict):
+        waits = cast("Table", schema)
+        waits |= {"maximum": 0.5} if waits["type"] == "number" else {"enum": [False]}
+    elif table.get("name") == "webhook_url":
+        table["schema"] = addresses
+    properties = table.get("properties")
+    if isinstance(properties, dict):
+        own = cast("Table", properties)
+        own |= {key: addresses for key in ("url", "webhook_url") if key in own}
+    elif table.get("type") == "object" and "additionalProperties" in table:
+        table["properties"] = {"webhook_url": addresses}  # a body that may hold anything
+    for inner in list(table.values()):
+        _tame(inner, addresses)
 
 
 if __name__ == "__main__":
