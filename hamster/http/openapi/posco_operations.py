@@ -21,7 +21,7 @@ _DEPLOYMENT = {
     "total_steps": 6,
     "cancelled": False,
     "interrupted": False,
-    "rolled_back": False,
+    "rolled_back": Maybe(False),
     "rollback_error": Maybe("push rejected"),
     "saved_changes": Maybe("abc123"),
     "started_by": "HTTP",
