@@ -18,7 +18,7 @@ LEFT_OUT = (
 OUTSIDE = "https://discord.com/api/webhooks/..."
 """The address of the examples; the demo's own newsroom takes what is sent instead."""
 Table = dict[str, object]
-BUDGET, LIMIT = 240, 300
+BUDGET, LIMIT = 540, 600
 """Seconds: what it may ask for, and what all of it may take."""
 
 
@@ -36,7 +36,8 @@ def main(program: str, examples: str = "50", phases: str = "examples,coverage,fu
             left_out = [part for path in LEFT_OUT for part in ("--exclude-path", path)]
             command = [program, "run", str(document), "--url", demo.url, "--checks", CHECKS, "--max-examples", examples,
                        "--phases", phases, "--continue-on-failure", "--seed", "1",
-                       "--max-time", str(BUDGET), "--request-timeout", "30", "--workers", "4", *left_out, *more]  # fmt: skip
+                       "--max-time", str(BUDGET), "--request-timeout", "30",
+                       "--workers", "4", *left_out, *more]  # fmt: skip
             try:
                 return subprocess.run(command, cwd=directory, timeout=LIMIT, check=False).returncode
             except subprocess.TimeoutExpired:
