@@ -2,7 +2,7 @@
 # Needs Python 3.11 or later, git and make. Everything else is installed, locked, into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static fuzz bench setup lock format clean
+.PHONY: help demo test check static fuzz bench api setup lock format clean
 
 # The first interpreter that runs and is new enough; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -46,6 +46,18 @@ SECONDS ?= 3600
 fuzz: $(DEV)
 	$(BIN)/python -m tests.actors.runtime.programs $(SEED) --count $(FUZZ) --seconds $(SECONDS) --smaller
 
+#: make api     ask a demo for everything its OpenAPI document says                (EXAMPLES=50)
+# Schemathesis lives apart: it needs versions of its own of what is installed here.
+EXAMPLES ?= 50
+API := $(VENV)/api-$(shell cksum < locks/api.txt | cut -d' ' -f1)
+api: $(DEV) $(API)/ready
+	$(BIN)/python -m tests.hamster.http.openapi $(CURDIR)/$(API)/bin/schemathesis $(EXAMPLES)
+
+$(API)/ready: $(BIN)/python
+	@$(BIN)/python -m venv $(API)
+	@$(API)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r locks/api.txt
+	@touch $@
+
 #: make bench   measure what is claimed, as ratios against a peer in the same run  (ARGS="actors --quick" and so on)
 bench: $(BENCH)
 	$(BIN)/python -m bench $(ARGS)
@@ -61,6 +73,7 @@ lock:
 	$(COMPILE) --group dev -o locks/dev.txt $(ARGS)
 	$(COMPILE) -c locks/dev.txt -o locks/run.txt
 	$(COMPILE) --extra bench -c locks/dev.txt -o locks/bench.txt $(ARGS)
+	$(COMPILE:pyproject.toml=--group pyproject.toml:api) -c locks/dev.txt -o locks/api.txt $(ARGS)
 	$(COMPILE:pyproject.toml=--group pyproject.toml:build) -c locks/dev.txt -o locks/build.txt
 	$(PYTHON) locks/pin_uv.py
 

@@ -54,6 +54,7 @@ from hamster.http.gate import Gate, GateSettings
 from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
 from hamster.http.local_token import LocalToken
+from hamster.http.openapi import pages
 from hamster.http.times import Stamp, stamper, zone_of
 from hamster.open_files import Room, room, soft_limit
 from hamster.reloading import Reloader
@@ -195,6 +196,7 @@ async def _open_hamster(
                 partial(actors.register, system=running),
                 partial(ws.register, system=running, hub=hub, stopping=stopping, stamp=stamp, security=security),
                 *_ways_in(security, stamp),
+                pages.register,
             ],
             gate=Gate(gate_settings(server)),
             stopping=stopping,

@@ -139,8 +139,7 @@ def request_id() -> str:
 
 
 def _register_root(app: QuartTrio) -> None:
-    # The contract's keys; there are no documentation pages to point at yet.
-    root = msgspec.json.encode({"message": SERVICE_NAME, "docs": None, "health": "/health"})
+    root = msgspec.json.encode({"message": SERVICE_NAME, "docs": "/docs", "health": "/health"})
 
     async def get_root() -> Response:
         return Response(root, content_type="application/json")
