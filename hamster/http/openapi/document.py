@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 from hamster.http import errors_ko
 from hamster.http.app import API_VERSION, SERVICE_NAME
 from hamster.http.openapi import (
+    auth_operations,
     log_operations,
     posco_operations,
     service_operations,
@@ -27,13 +28,13 @@ DECLARED: Mapping[str, Operation] = {
     **log_operations.TABLE,
     **posco_operations.TABLE,
     **webhook_operations.TABLE,
+    **auth_operations.TABLE,
 }
 """By endpoint. Those of `/api/webhook` are those of `/api/webhooks`."""
 
 SINGULAR = "singular."
 HIDDEN = "openapi."
 """Endpoints that begin so are the documentation itself."""
-PUBLIC = frozenset({"root", "health", "ping"})
 ALWAYS = (400, 401, 403, 405, 408, 413, 429, 500, 503)
 """What every route may answer: refused by the gate, or by a server that is busy, stops or fails."""
 WITH_BODY = (415,)
@@ -102,6 +103,7 @@ WITH_SLASH = frozenset({"services.list", "services.add", "metrics.current"})
 
 
 def _operation(rule: Rule, path: str, method: str, declared: Operation, schemas: Schemas) -> Schema:
+    scope = scope_of(PLACE.sub("x", rule.rule), method)
     found: Schema = {
         "operationId": rule.endpoint,
         "summary": declared.summary,
@@ -114,8 +116,8 @@ def _operation(rule: Rule, path: str, method: str, declared: Operation, schemas:
             **{str(status): _answer(declared, schemas) for status in declared.statuses},
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in errors_of(rule, declared)},
         },
-        "security": requirements(local_token=declared.local_token, public=rule.endpoint in PUBLIC),
-        "x-scope": "public" if rule.endpoint in PUBLIC else scope_of(path, method),
+        "security": requirements(scope, local_token=declared.local_token),
+        "x-scope": scope,
     }
     if declared.description:
         found["description"] = declared.description
