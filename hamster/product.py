@@ -207,7 +207,11 @@ async def _open_hamster(
             background(hub.run, name="websocket hub"),
             background(hub.run_logs, name="logs of the websocket hub"),
             open_server(
-                app, sockets=sockets, limits=ServerLimits(max_connections=space.connections), error_answer=wire_error
+                app,
+                sockets=sockets,
+                limits=ServerLimits(max_connections=space.connections),
+                error_answer=wire_error,
+                fast_lane=server.fast_lane,
             ) as serving,
             background(partial(watch_if_configured, reloader), name="config watch"),
         ):

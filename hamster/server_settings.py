@@ -71,7 +71,7 @@ class ServerSettings:
     A host that is not loopback is refused where security is not configured. Loopback names and the server's own
     origin are always allowed; the lists are what comes beside them. With `watch_config` a change of the configuration
     file is applied as it is saved. `max_websockets` may be open at a time; `frontend` is a directory with a built
-    single-page application that is served.
+    single-page application that is served. Without `fast_lane` Hypercorn's own protocols speak plain HTTP/1, too.
     """
 
     host: str = attrs.field(default="localhost", metadata={RULE: listening_host})
@@ -85,6 +85,7 @@ class ServerSettings:
     watch_config: bool = attrs.field(default=True, metadata={RULE: rules.flag})
     max_websockets: int = attrs.field(default=1_000, metadata={RULE: rules.count(1, 100_000)})
     frontend: str | None = attrs.field(default=None, metadata={RULE: rules.optional(rules.some_text)})
+    fast_lane: bool = attrs.field(default=True, metadata={RULE: rules.flag})
 
     def __attrs_post_init__(self) -> None:
         rules.require(self)

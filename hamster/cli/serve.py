@@ -33,6 +33,11 @@ from hamster.trace_log import log_messages
     is_flag=True,
     help="Turn security on; refuses to listen where others reach it unless the configuration has a table [security].",
 )
+@click.option(
+    "--fast-lane/--no-fast-lane",
+    default=None,
+    help="Whether plain HTTP/1 is spoken by WatchHamster's own protocol (the default) or by Hypercorn's.",
+)
 @click.option("--exit-with-parent", is_flag=True, help="End when stdin is closed, as the sidecar of another program.")
 @click.option("--trace", is_flag=True, help="Log every message between actors, with the request that caused it.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr, too.")
@@ -43,6 +48,7 @@ def serve(
     port: int | None,
     frontend: Path | None,
     production: bool,
+    fast_lane: bool | None,
     exit_with_parent: bool,
     trace: bool,
     verbose: bool,
@@ -53,7 +59,7 @@ def serve(
     {"event": "listening", "url": "http://127.0.0.1:PORT"}.
     """
     hold_sigterm()
-    config = configured(config_file, host, port, frontend, production=production)
+    config = configured(config_file, host, port, frontend, production=production, fast_lane=fast_lane)
     work = _trace if trace else _wait
     directory = resolve_data_dir(data_dir)
     run_until_told(config, directory, work, verbose=verbose, exit_with_parent=exit_with_parent, reloads=True)
@@ -66,6 +72,7 @@ def configured(
     frontend: Path | None = None,
     *,
     production: bool = False,
+    fast_lane: bool | None = None,
 ) -> HamsterConfig:
     """The configuration, with what the command line says over it; exits with every mistake in it."""
     try:
@@ -75,7 +82,7 @@ def configured(
             click.echo(str(problem), err=True)
         raise SystemExit(USAGE) from None
     pages = None if frontend is None else str(frontend.absolute())
-    said = (("host", host), ("port", port), ("frontend", pages))
+    said = (("host", host), ("port", port), ("frontend", pages), ("fast_lane", fast_lane))
     given = {name: value for name, value in said if value is not None}
     try:
         server = attrs.evolve(config.server, **given)

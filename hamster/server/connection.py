@@ -1,69 +1,28 @@
-"""One client's connection, spoken to by Hypercorn's stock protocols."""
+"""One client's connection: on the fast lane, or spoken to by Hypercorn's stock protocols."""
 
-import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from typing import cast
 
-import attrs
 import trio
-from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import (
     ASGIFramework,
     ASGIReceiveCallable,
     ASGISendCallable,
     ASGISendEvent,
     ConnectionState,
-    LifespanState,
     Scope,
 )
 
 from hamster.server.errors import ClientGone
 from hamster.server.exchanges import Exchanges, HttpExchange, WebSocketExchange
-from hamster.server.limits import ServerLimits
-from hamster.server.protocol import ErrorAnswer, make_protocol
+from hamster.server.lane import Lane
+from hamster.server.protocol import make_protocol
+from hamster.server.serving import Connection, Serving, address
 from hamster.server.stream import AcceptedStream
-
-#: Bytes taken from a socket at once, as Hypercorn does.
-MAX_RECEIVE = 64 * 1024
-
-
-@attrs.frozen(kw_only=True)
-class Serving:
-    """What all connections of a server share."""
-
-    app: ASGIFramework
-    config: Config
-    worker: WorkerContext
-    state: LifespanState
-    exchanges: Exchanges
-    limits: ServerLimits
-    tls: ssl.SSLContext | None
-    error_answer: ErrorAnswer
-
-
-class Connection:
-    """What the server knows of one connection, whoever serves it.
-
-    Attributes:
-        stream: The client's bytes, below TLS.
-        idle_since: Trio's clock; set while no request is in progress, and before the first.
-        websocket: An upgrade was accepted, so silence is normal and pings tell whether the client lives.
-    """
-
-    def __init__(self, stream: AcceptedStream) -> None:
-        self.stream = stream
-        self.idle_since: float | None = trio.current_time()
-        self.websocket = False
-        self.scope = trio.CancelScope()
-        self.client = _address(stream.socket.getpeername)
-
-    def abort(self) -> None:
-        """End it now, whatever it waits for."""
-        self.stream.abort()
-        self.scope.cancel()
+from hamster.server.wire import MAX_RECEIVE, Wire
 
 
 async def serve_stream(connection: Connection, serving: Serving) -> None:
@@ -78,7 +37,17 @@ async def serve_stream(connection: Connection, serving: Serving) -> None:
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             return
         alpn = stream.selected_alpn_protocol() or "http/1.1"
-    await _StockConnection(connection, stream, serving, alpn).run()
+    begun = b""
+    if serving.fast_lane and alpn == "http/1.1":
+        local = address(connection.stream.socket.getsockname)
+        wire = Wire(
+            connection.stream, None if stream is connection.stream else cast("trio.SSLStream[AcceptedStream]", stream)
+        )
+        found = await Lane(connection, wire, serving, local=local).run()
+        if found is None:
+            return
+        begun = found
+    await _StockConnection(connection, stream, serving, alpn).run(begun)
 
 
 class _StockConnection:
@@ -106,7 +75,8 @@ class _StockConnection:
         self._tasks = _Tasks(first_ping_seconds=serving.limits.websocket_ping_seconds)
         self._protocol: ProtocolWrapper
 
-    async def run(self) -> None:
+    async def run(self, begun: bytes) -> None:
+        """Serve; *begun* was read already."""
         serving = self._serving
         app = _EndableApp(serving.app, serving.exchanges, self._connection)
         async with self._tasks:
@@ -118,12 +88,14 @@ class _StockConnection:
                 ConnectionState(serving.state.copy()),
                 tls=serving.tls is not None,
                 client=self._connection.client,
-                server=_address(self._socket.socket.getsockname),
+                server=address(self._socket.socket.getsockname),
                 send=self._handle_out,
                 alpn=self._alpn,
                 error_answer=serving.error_answer,
             )
             await self._protocol.initiate()
+            if begun:
+                await self._protocol.handle(RawData(begun))
             await self._read()
             await self._protocol.handle(Closed())
             self._tasks.end_helpers()
@@ -232,12 +204,3 @@ class _Tasks(TaskGroup):
         self._ended = True
         for scope in self._helpers:
             scope.cancel()
-
-
-def _address(name: Callable[[], Sequence[object]]) -> tuple[str, int] | None:
-    """Host and port from a socket's `getpeername` or `getsockname`; None when the client has left already."""
-    try:
-        host, port, *_ = name()
-    except OSError:
-        return None
-    return str(host), int(str(port))

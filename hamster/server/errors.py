@@ -1,5 +1,7 @@
 """What can go wrong, each said in one sentence."""
 
+from typing import cast
+
 
 class ServerError(Exception):
     """The server cannot start."""
@@ -90,3 +92,11 @@ class ClientGone(OSError):
 
     def __init__(self) -> None:
         super().__init__("the client has left")
+
+
+def consists_of_client_gone(error: BaseException) -> bool:
+    """Whether *error*, or everything in the group that it is, is `ClientGone`."""
+    if isinstance(error, BaseExceptionGroup):
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return all(consists_of_client_gone(each) for each in inner)
+    return isinstance(error, ClientGone)

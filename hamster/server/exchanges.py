@@ -72,7 +72,7 @@ class HttpExchange:
             await trio.lowlevel.checkpoint()
             return
         await self._send(message)
-        if message["type"] == "http.response.start" and _is_event_stream(message.get("headers", ())):
+        if message["type"] == "http.response.start" and is_event_stream(message.get("headers", ())):
             self._exchanges.streams.add(self)
             if self._exchanges.draining:
                 await self.end()
@@ -86,7 +86,8 @@ class HttpExchange:
         self._exchanges.streams.discard(self)
 
 
-def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an answer with these headers has no end of its own."""
     return any(
         name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
     )

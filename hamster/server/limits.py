@@ -11,8 +11,10 @@ class ServerLimits:
 
     #: A page holds one socket and a few keep-alive connections: 1,000 watchers and room for the rest.
     max_connections: int = 1_100
-    #: How long a connection may stay without a request, and how long the head of one may take.
+    #: How long a connection may stay without a request.
     keep_alive_seconds: float = 30.0
+    #: From the first byte of a request's head to its last. On the stock protocols it is `keep_alive_seconds`.
+    head_seconds: float = 10.0
     #: A write that a client takes nothing of for so long ends its connection: it holds memory and a place.
     send_seconds: float = 30.0
     tls_handshake_seconds: float = 10.0

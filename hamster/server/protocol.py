@@ -22,7 +22,7 @@ _BARE_ERROR = [(b"content-length", b"0"), (b"connection", b"close")]
 
 
 class LastRequestH11(h11.Connection):
-    """Ignores what follows a request that asked to close.
+    """Ignores what follows a request that asked to close, and offers to compress WebSockets.
 
     Hypercorn would answer that request with 400, or crash, for the bytes after it.
     """
@@ -34,7 +34,19 @@ class LastRequestH11(h11.Connection):
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         if self.their_state is h11.MUST_CLOSE:
             return h11.NEED_DATA
-        return super().next_event()
+        event = super().next_event()
+        return _uncompressed(event) if isinstance(event, h11.Request) else event
+
+
+def _uncompressed(request: h11.Request) -> h11.Request:
+    """*request* without an offer to compress a WebSocket.
+
+    Hypercorn takes each, and then every client costs 256 KiB and every message is compressed once per client.
+    """
+    headers = [(name, value) for name, value in request.headers if name != b"sec-websocket-extensions"]
+    if len(headers) == len(request.headers):
+        return request
+    return h11.Request(method=request.method, headers=headers, target=request.target, http_version=request.http_version)
 
 
 class AnsweringH11(H11Protocol):

@@ -16,13 +16,15 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
 from hamster.server.accepting import AcceptLoop
+from hamster.server.answers import Header, whole
 from hamster.server.binding import url_of
-from hamster.server.connection import Connection, Serving, serve_stream
+from hamster.server.connection import serve_stream
 from hamster.server.errors import StartupFailed
 from hamster.server.exchanges import Exchange, Exchanges
 from hamster.server.lifespan import Lifespan
 from hamster.server.limits import ServerLimits, ServerStatistics
-from hamster.server.protocol import ErrorAnswer, Header
+from hamster.server.protocol import ErrorAnswer
+from hamster.server.serving import Connection, Ready, Serving
 from hamster.server.stream import AcceptedStream
 
 #: What a request in progress gets to finish, and a client to answer a close frame.
@@ -178,7 +180,7 @@ class Server:
             self._refuse(client)
             return
         self._accepted += 1
-        stream = AcceptedStream(trio.socket.from_stdlib_socket(client), send_seconds=self._serving.limits.send_seconds)
+        stream = AcceptedStream(client, send_seconds=self._serving.limits.send_seconds)
         connection = Connection(stream)
         self._connections.add(connection)
         self._nursery.start_soon(self._guard, connection)
@@ -218,10 +220,10 @@ class Server:
 
     async def _tell_refusal(self, client: socket.socket) -> None:
         headers, body = self._serving.error_answer(503)
-        stream = AcceptedStream(trio.socket.from_stdlib_socket(client), send_seconds=REFUSAL_SECONDS)
+        stream = AcceptedStream(client, send_seconds=REFUSAL_SECONDS)
         try:
             with trio.move_on_after(REFUSAL_SECONDS):
-                await stream.send_all(_raw_answer(503, headers, body))
+                await stream.send_all(whole(503, headers, body))
                 await stream.send_eof()
                 # Closing on an unread request would reset the connection before the client reads the answer.
                 while await stream.receive_some():
@@ -239,7 +241,9 @@ class Server:
             now = trio.current_time()
             for connection in self._connections:
                 if connection.idle_since is not None:
-                    if now - connection.idle_since > limits.keep_alive_seconds:
+                    begun = connection.head_since
+                    late = begun is not None and now - begun > limits.head_seconds
+                    if late or now - connection.idle_since > limits.keep_alive_seconds:
                         connection.stream.close()
                 elif connection.websocket and now - connection.stream.received_at > limits.websocket_silent_seconds:
                     connection.stream.abort()
@@ -254,6 +258,8 @@ async def open_server(
     limits: ServerLimits | None = None,
     grace: float = DEFAULT_GRACE,
     error_answer: ErrorAnswer = plain_error,
+    fast_lane: bool = True,
+    ready: Ready | None = None,
 ) -> AsyncGenerator[Server, None]:
     """Serve *app* on *sockets* while the block runs; leaving drains, then shuts the application down.
 
@@ -267,6 +273,8 @@ async def open_server(
         limits: Bounds on connections.
         grace: Seconds that `drain` gives to what is in progress.
         error_answer: Answers what never reaches the application: a broken request, or too many connections.
+        fast_lane: Plain HTTP/1 is spoken without Hypercorn's protocols; otherwise they speak everything.
+        ready: Answers requests on the fast lane for which nothing need be done.
 
     Raises:
         StartupFailed: The application's lifespan failed or took too long. The sockets are closed.
@@ -281,6 +289,8 @@ async def open_server(
         limits=limits,
         tls=tls,
         error_answer=error_answer,
+        fast_lane=fast_lane,
+        ready=ready,
     )
     server = Server(serving, sockets, grace=grace)
     try:
@@ -326,10 +336,3 @@ def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     if isinstance(first, BaseExceptionGroup):
         return _first_error(cast("BaseExceptionGroup[BaseException]", first))
     return first
-
-
-def _raw_answer(status: int, headers: Sequence[Header], body: bytes) -> bytes:
-    lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
-    lines += [name + b": " + value for name, value in headers]
-    lines += [b"content-length: %d" % len(body), b"connection: close", b"", body]
-    return b"\r\n".join(lines)

@@ -21,7 +21,10 @@ class AcceptedStream(trio.abc.HalfCloseableStream):
     not wait, so they work in a task that is being cancelled, and wake whoever waits in a read or a write.
     """
 
-    def __init__(self, sock: trio.socket.SocketType, *, send_seconds: float) -> None:
+    def __init__(self, raw: socket.socket, *, send_seconds: float) -> None:
+        self.raw = raw
+        """For system calls that do not wait. Closed by `close` and `abort` only."""
+        sock = trio.socket.from_stdlib_socket(raw)
         self.socket = sock
         self.received_at = trio.current_time()
         self.closed = False
