@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ from hamster.http.gate_asgi import StoppingSwitch, wire_error
 from hamster.http.live import Hub
 from hamster.http.local_token import LocalToken
 from hamster.http.openapi import pages
+from hamster.http.snapshots import Key, Snapshots
 from hamster.http.times import Stamp, stamper, zone_of
 from hamster.open_files import Room, room, soft_limit
 from hamster.reloading import Reloader
@@ -201,6 +202,7 @@ async def _open_hamster(
             gate=Gate(gate_settings(server)),
             stopping=stopping,
             frontend=frontend,
+            snapshots=Snapshots(snapshot_keys(running)),
             enforcement=None if security is None else Enforcement(security),
         )
         async with (
@@ -212,6 +214,7 @@ async def _open_hamster(
                 limits=ServerLimits(max_connections=space.connections),
                 error_answer=wire_error,
                 fast_lane=server.fast_lane,
+                ready=app.ready,
             ) as serving,
             background(partial(watch_if_configured, reloader), name="config watch"),
         ):
@@ -231,6 +234,25 @@ def _ways_in(security: Security | None, stamp: Stamp) -> list[Registration]:
         partial(auth.register, security=security),
         partial(auth_keys.register, security=security, stamp=stamp),
     ]
+
+
+def snapshot_keys(system: System) -> Mapping[str, Key]:
+    """What the answers are made from that many ask for again and again."""
+    services, metrics, deployments = system.services, system.metrics, system.deployments
+
+    def listed() -> Hashable:
+        # How long a service has been running is shown in seconds.
+        return services.board.version, metrics.readings.version, int(trio.current_time())
+
+    def deploying() -> Hashable:
+        return deployments.state.version, deployments.git.version, services.board.version
+
+    return {
+        "/api/services": listed,
+        "/api/metrics": lambda: metrics.readings.version,
+        "/api/posco/status": deploying,
+        "/api/posco/deployment/status": lambda: deployments.state.version,
+    }
 
 
 async def load_run_time(system: SystemSettings, config: HamsterConfig | None) -> RunTimeSettings:

@@ -21,6 +21,8 @@ from hamster.http.gate import Gate
 from hamster.http.gate_asgi import GatedApp, StoppingSwitch, only_client_gone
 from hamster.http.incoming import decode_json
 from hamster.http.problems import HttpProblem, InvalidRequest
+from hamster.http.ready import ReadyAnswers
+from hamster.http.snapshots import SnapshotApp, Snapshots
 
 #: The version of the API, not of the product.
 API_VERSION = "1.0.0"
@@ -36,11 +38,20 @@ class HamsterApp(QuartTrio):
     """QuartTrio behind the gate."""
 
     def __init__(
-        self, *, gate: Gate, stopping: StoppingSwitch, bodies: BodyLimits, enforcement: Enforcement | None
+        self,
+        *,
+        gate: Gate,
+        stopping: StoppingSwitch,
+        bodies: BodyLimits,
+        enforcement: Enforcement | None,
+        snapshots: Snapshots,
     ) -> None:
         super().__init__(__name__, static_folder=None)
         self.stopping = stopping
-        self._gated = GatedApp(super().asgi_app, gate, stopping=stopping, bodies=bodies, enforcement=enforcement)
+        inner = SnapshotApp(super().asgi_app, snapshots)
+        self._gated = GatedApp(inner, gate, stopping=stopping, bodies=bodies, enforcement=enforcement)
+        self.ready = ReadyAnswers(snapshots, gate, enforcement)
+        """For a server that can answer without asking us."""
 
     async def asgi_app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         await self._gated(scope, receive, send)
@@ -82,6 +93,7 @@ def make_app(
     bodies: BodyLimits | None = None,
     frontend: Frontend | None = None,
     enforcement: Enforcement | None = None,
+    snapshots: Snapshots | None = None,
 ) -> HamsterApp:
     """An application with `/`, `/health` and what *registrations* add.
 
@@ -96,7 +108,13 @@ def make_app(
     """
     limits = bodies or BodyLimits()
     stopping = stopping or StoppingSwitch()
-    app = HamsterApp(gate=gate or Gate(), stopping=stopping, bodies=limits, enforcement=enforcement)
+    app = HamsterApp(
+        gate=gate or Gate(),
+        stopping=stopping,
+        bodies=limits,
+        enforcement=enforcement,
+        snapshots=snapshots or Snapshots({}),
+    )
     app.json = MsgspecProvider(app)
     # An event stream has no end; a client that takes nothing is the server's to disconnect.
     app.config["RESPONSE_TIMEOUT"] = None

@@ -23,6 +23,10 @@ class Enforcement:
         self._guard = security.guard
         self._audit = security.audit
 
+    def decide(self, head: RequestHead, client: tuple[str, int] | None, *, path: str) -> Decision:
+        """As `check`, without a query, and without a note: one that may not is to be checked again."""
+        return self._guard.check(head, None if client is None else client[0], path=path)
+
     def check(self, scope: HTTPScope | WebsocketScope, head: RequestHead, request_id: bytes) -> Decision:
         """Whether the request may go on; one that may not is noted."""
         peer = _peer(scope)

@@ -201,7 +201,7 @@ class _HttpAnswer:
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
-            message["headers"] = _completed(message.get("headers", ()), self._verdict)
+            message["headers"] = completed(message.get("headers", ()), self._verdict)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.ended = True
         await self._send(message)
@@ -252,11 +252,11 @@ class _WebSocketAnswer:
                 self._accepted = True
                 if self.subprotocol is not None and message.get("subprotocol") is None:
                     message["subprotocol"] = self.subprotocol.decode()
-                message["headers"] = _completed(message.get("headers", ()), self._verdict)
+                message["headers"] = completed(message.get("headers", ()), self._verdict)
             case "websocket.http.response.start":
                 self._answered = True
                 self.status = message["status"]
-                message["headers"] = _completed(message.get("headers", ()), self._verdict)
+                message["headers"] = completed(message.get("headers", ()), self._verdict)
             case "websocket.close":
                 if not self._accepted:
                     # Closing before accepting means 403, which Hypercorn would send without a word.
@@ -300,7 +300,7 @@ def _error(status: int, detail: str | None, **more: object) -> tuple[list[Header
     return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))], body
 
 
-def _completed(given: Iterable[Header], verdict: Verdict) -> list[Header]:
+def completed(given: Iterable[Header], verdict: Verdict) -> list[Header]:
     """The application's headers with the gate's, which win; what the answer varies by is both."""
     ours = {name for name, _ in verdict.headers}
     kept: list[Header] = []

@@ -13,22 +13,27 @@ from hamster.server.errors import (
     StartupFailed,
     UnknownHost,
 )
+from hamster.server.heads import Head
 from hamster.server.limits import ServerLimits, ServerStatistics
 from hamster.server.protocol import ErrorAnswer
 from hamster.server.server import DEFAULT_GRACE, Server, open_server, plain_error
+from hamster.server.serving import Address, Ready
 
 __all__ = [
     "BACKLOG",
     "DEFAULT_GRACE",
     "LOOPBACKS",
+    "Address",
     "AddressInUse",
     "AddressNotHere",
     "BindError",
     "ClientGone",
     "ErrorAnswer",
     "Exposed",
+    "Head",
     "InvalidPort",
     "PortForbidden",
+    "Ready",
     "Server",
     "ServerError",
     "ServerLimits",
