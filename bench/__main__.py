@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import actors, logs, services, sockets, webhooks
+from bench import actors, logs, services, serving, sockets, webhooks
 from bench.harness import Answer, answer
 from bench.question import Question
 from bench.results import RESULTS, as_json, dated, write
@@ -21,6 +21,7 @@ DOMAINS: Mapping[str, tuple[Question, ...]] = {
     "logs": logs.QUESTIONS,
     "webhooks": webhooks.QUESTIONS,
     "sockets": sockets.QUESTIONS,
+    "serving": serving.QUESTIONS,
 }
 
 
@@ -43,8 +44,8 @@ FILE_WIDTH = 160
 def main(names: tuple[str, ...], quick: bool, json_file: Path | None, results: Path) -> None:
     """Measure what is claimed, as ratios against a peer or a limit in the same run.
 
-    NAME is a domain (actors, services, logs, webhooks, sockets) or one of their questions (actors.ask); all unless
-    given. Exits with 0 whatever was measured; with 1 if something of ours could not be.
+    NAME is a domain (actors, services, logs, webhooks, sockets, serving) or one of their questions (actors.ask); all
+    unless given. Exits with 0 whatever was measured; with 1 if something of ours could not be.
     """
     chosen = choose(names)
     console, at = wide_console(), datetime.now(UTC)

@@ -43,8 +43,9 @@ async def test_a_name_that_there_is_not_is_refused_with_those_there_are() -> Non
     with trio.fail_after(60):
         run = await trio.run_process(command, cwd=ROOT, capture_stderr=True, check=False)
     assert run.returncode == 2
-    assert "there is no actors.aks; there are actors, services, logs, webhooks, sockets, actors.ask" in " ".join(
-        run.stderr.decode().split()
+    assert (
+        "there is no actors.aks; there are actors, services, logs, webhooks, sockets, serving, actors.ask"
+        in " ".join(run.stderr.decode().split())
     )
 
 
