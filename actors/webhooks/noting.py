@@ -32,6 +32,8 @@ class Desk:
     failures: int = 0
     """In a row."""
     turns: deque[rows.Waiting] = attrs.field(factory=deque[rows.Waiting])
+    under_way: int | None = None
+    """Number of the notice that is being sent: it is not to be taken a second time, however long that takes."""
     """What was taken and noted already, in its order."""
     due_at: float | None = None
     """When there is something again, seconds since 1970, where nothing is now; None: all is done."""
@@ -99,6 +101,8 @@ class Notes:
         outcomes = tuple(desk.outcomes)
         settling = [rows.settle(outcome, policy) for outcome in outcomes]
         known = [turn.number for turn in desk.turns]
+        if desk.under_way is not None:
+            known.append(desk.under_way)
 
         def transaction(connection: sqlite3.Connection) -> tuple[list[str | None], list[rows.Turn]]:
             why = [settle(connection) for settle in settling]

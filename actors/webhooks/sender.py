@@ -142,7 +142,11 @@ class Sender(Actor):
 
     async def _send(self, notice: rows.Waiting) -> None:
         office, desk = self._office, self._desk
-        attempt = await office.delivery.attempt(notice, office.policy.deadline)
+        desk.under_way = notice.number
+        try:
+            attempt = await office.delivery.attempt(notice, office.policy.deadline)
+        finally:
+            desk.under_way = None
         now = time.time()
         again_at = next_attempt(
             office.policy,

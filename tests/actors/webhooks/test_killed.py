@@ -80,6 +80,7 @@ async def test_what_was_sent_is_not_sent_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # a hundred programs are started and killed
 async def test_killed_at_any_step_nothing_is_lost_and_each_has_one_id(tmp_path: Path) -> None:
     step, survived = 0, False
     while not survived:
