@@ -29,6 +29,7 @@ COMMANDS = {
     "actors": ("actors", "Show the tree of actors."),
     "token": ("token", "Give out API keys, and revoke them."),
     "config": ("config", "Look at the configuration."),
+    "doctor": ("doctor", "Say what is open, and what would be better."),
     "import": ("importing", "Make a hamster.toml of another supervisor's file."),
 }
 """By name: the module here that has the command, and its line in the help."""
