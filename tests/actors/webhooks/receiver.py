@@ -44,6 +44,8 @@ class Answer:
     """Nothing is answered, ever."""
     broken: bool = False
     """The connection is closed instead."""
+    held: trio.Event | None = None
+    """It is answered once this is set."""
 
 
 @attrs.define(eq=False)
@@ -98,6 +100,8 @@ async def _answer(stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
         await trio.sleep_forever()
     if answer.broken:
         return
+    if answer.held is not None:
+        await answer.held.wait()
     headers = dict(answer.headers)
     if not answer.endless:
         headers["Content-Length"] = str(len(answer.body))

@@ -29,6 +29,23 @@ from tests.actors.webhooks.receiver import PATIENCE, Answer, Receiver, a_receive
 SLOW = Backoff(initial=600.0, maximum=600.0, at_once=0)
 
 
+@pytest.mark.parametrize("slow", range(1, 8))
+async def test_one_under_way_is_not_sent_again_when_its_next_attempt_would_be_due(tmp_path: Path, slow: int) -> None:
+    texts = [str(number) for number in range(8)]
+    at_once = attrs.evolve(QUICK, backoff=Backoff(initial=0.0, maximum=0.0, at_once=0))
+    answered = trio.Event()
+    answers = [Answer(held=answered if number == slow else None) for number in range(len(texts))]
+    async with a_receiver(*answers) as receiver, a_post(tmp_path, policy=at_once) as post:
+        await post.put(*texts, url=receiver.url())
+        # Told when it is noted, and with that what is due is taken.
+        for _ in range(slow):
+            await post.sent()
+        answered.set()
+        for _ in range(slow, len(texts)):
+            await post.sent()
+        assert [arrival.text for arrival in receiver.arrived] == texts
+
+
 @pytest.mark.slow
 async def test_what_is_put_into_the_outbox_arrives_in_order(tmp_path: Path) -> None:
     texts = [str(number) for number in range(20)]
