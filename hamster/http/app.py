@@ -18,11 +18,12 @@ from hamster.http.enforcing import Enforcement
 from hamster.http.errors_ko import ErrorTable
 from hamster.http.frontend import Frontend
 from hamster.http.gate import Gate
-from hamster.http.gate_asgi import GatedApp, StoppingSwitch, only_client_gone
+from hamster.http.gate_asgi import GatedApp, StoppingSwitch
 from hamster.http.incoming import decode_json
 from hamster.http.problems import HttpProblem, InvalidRequest
 from hamster.http.ready import ReadyAnswers
 from hamster.http.snapshots import SnapshotApp, Snapshots
+from hamster.server import only_client_gone
 
 #: The version of the API, not of the product.
 API_VERSION = "1.0.0"

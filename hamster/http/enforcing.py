@@ -23,14 +23,13 @@ class Enforcement:
         self._guard = security.guard
         self._audit = security.audit
 
-    def decide(self, head: RequestHead, client: tuple[str, int] | None, *, path: str) -> Decision:
-        """As `check`, without a query, and without a note: one that may not is to be checked again."""
-        return self._guard.check(head, None if client is None else client[0], path=path)
+    def decide(self, head: RequestHead, client: tuple[str, int] | None, *, path: str, query: bytes = b"") -> Decision:
+        """As `check`, without a note: one that may not is to be checked again."""
+        return self._guard.check(head, None if client is None else client[0], path=path, query=query)
 
     def check(self, scope: HTTPScope | WebsocketScope, head: RequestHead, request_id: bytes) -> Decision:
         """Whether the request may go on; one that may not is noted."""
-        peer = _peer(scope)
-        decision = self._guard.check(head, peer, path=scope["path"], query=scope["query_string"])
+        decision = self.decide(head, scope["client"], path=scope["path"], query=scope["query_string"])
         if isinstance(decision, Denied):
             self._audit.denied(
                 "request.denied",
@@ -72,11 +71,6 @@ class Enforcement:
                     status=answer.status,
                     request_id=request_id.decode(),
                 )
-
-
-def _peer(scope: HTTPScope | WebsocketScope) -> str | None:
-    client = scope["client"]
-    return None if client is None else client[0]
 
 
 def _method(head: RequestHead) -> str:

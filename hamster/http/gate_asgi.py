@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import cast
 
 import attrs
 from hypercorn.typing import (
@@ -21,7 +20,7 @@ from hamster.http.bodies import BodyFault, BodyLimits, announces_body, discard_b
 from hamster.http.enforcing import Enforcement
 from hamster.http.gate import SAFE_METHODS, Gate, Header, Pass, Preflight, Refusal, RequestHead, Verdict, bare_headers
 from hamster.security import Denied
-from hamster.server import ClientGone
+from hamster.server import only_client_gone
 
 #: RFC 6455, 7.4.1: the server met something unexpected.
 INTERNAL_ERROR = 1011
@@ -66,10 +65,11 @@ class GatedApp:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        verdict = self._gate.check(_head(scope, scope["method"]))
+        head = _head(scope, scope["method"])
+        verdict = self._gate.check(head)
         answer = _HttpAnswer(send, verdict)
         if self._enforcement is not None and isinstance(verdict, Pass):
-            await self._enforced_http(self._enforcement, scope, receive, answer, verdict)
+            await self._enforced_http(self._enforcement, scope, head, receive, answer, verdict)
             return
         await self._answer_http(scope, receive, answer, verdict)
 
@@ -77,11 +77,12 @@ class GatedApp:
         self,
         enforcement: Enforcement,
         scope: HTTPScope,
+        head: RequestHead,
         receive: ASGIReceiveCallable,
         answer: "_HttpAnswer",
         verdict: Pass,
     ) -> None:
-        decision = enforcement.check(scope, _head(scope, scope["method"]), verdict.request_id)
+        decision = enforcement.check(scope, head, verdict.request_id)
         if isinstance(decision, Denied):
             # Before the body is read: nobody has us keep one who may not send it.
             detail = errors_ko.DENIED_TEXT[decision.reason]
@@ -152,7 +153,8 @@ class GatedApp:
         await answer.finish()
 
     async def _websocket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        verdict = self._gate.check(_head(scope, "GET"))
+        head = _head(scope, "GET")
+        verdict = self._gate.check(head)
         answer = _WebSocketAnswer(send, verdict)
         if isinstance(verdict, Refusal):
             await answer.error(verdict.status, errors_ko.REFUSED_TEXT[verdict.reason])
@@ -161,7 +163,7 @@ class GatedApp:
         if enforcement is None or not isinstance(verdict, Pass):
             await self._pass_websocket(scope, receive, answer, verdict)
             return
-        decision = enforcement.check(scope, _head(scope, "GET"), verdict.request_id)
+        decision = enforcement.check(scope, head, verdict.request_id)
         if isinstance(decision, Denied):
             await answer.error(decision.status, errors_ko.DENIED_TEXT[decision.reason], headers=decision.headers)
             return
@@ -339,14 +341,6 @@ def _head(scope: HTTPScope | WebsocketScope, method: str) -> RequestHead:
 def _with_request_id(headers: Iterable[Header], request_id: bytes) -> list[Header]:
     """The request's headers, with the id that is in the answer and in the log."""
     return [*(header for header in headers if header[0] != b"x-request-id"), (b"x-request-id", request_id)]
-
-
-def only_client_gone(error: BaseException) -> bool:
-    """Whether *error* is nothing but that the client has left."""
-    if isinstance(error, BaseExceptionGroup):
-        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        return all(only_client_gone(each) for each in inner)
-    return isinstance(error, ClientGone)
 
 
 def _log_failure(verdict: Verdict, method: str, path: str, error: Exception) -> None:

@@ -12,6 +12,7 @@ from hamster.server.errors import (
     ServerError,
     StartupFailed,
     UnknownHost,
+    only_client_gone,
 )
 from hamster.server.heads import Head
 from hamster.server.limits import ServerLimits, ServerStatistics
@@ -41,6 +42,7 @@ __all__ = [
     "StartupFailed",
     "UnknownHost",
     "bind_sockets",
+    "only_client_gone",
     "open_server",
     "plain_error",
     "refuse_exposed",

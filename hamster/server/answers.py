@@ -99,12 +99,11 @@ def render(
     return AnswerHead(b"".join(lines), framing, length, keep_alive)
 
 
-def whole(status: int, headers: Sequence[Header], body: bytes) -> bytes:
-    """A complete answer, after which the connection ends."""
-    lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
-    lines += [name + b": " + value for name, value in headers]
-    lines += [b"content-length: %d" % len(body), b"connection: close", b"", body]
-    return b"\r\n".join(lines)
+def whole(status: int, headers: Sequence[Header], body: bytes, *, date: bytes) -> bytes:
+    """A complete answer, after which the connection ends; *date* is a line of `DateLine`."""
+    given = b"".join(b"%s: %s\r\n" % header for header in headers)
+    end = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+    return b"".join((STATUS_LINES[status], date, given, end, body))
 
 
 class DateLine:

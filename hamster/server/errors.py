@@ -94,9 +94,9 @@ class ClientGone(OSError):
         super().__init__("the client has left")
 
 
-def consists_of_client_gone(error: BaseException) -> bool:
+def only_client_gone(error: BaseException) -> bool:
     """Whether *error*, or everything in the group that it is, is `ClientGone`."""
     if isinstance(error, BaseExceptionGroup):
         inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        return all(consists_of_client_gone(each) for each in inner)
+        return all(only_client_gone(each) for each in inner)
     return isinstance(error, ClientGone)

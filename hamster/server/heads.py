@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 import attrs
 import httptools
@@ -113,18 +114,19 @@ def parse_head(data: bytes) -> Head:
     line = _REQUEST_LINE.match(data)
     if line is None:
         raise BadHead(400, f"the request begins with {data[:40]!r}; expected a method, a target and a version")
-    found, method, version = _collect(data, line[1])
+    method = line[1]
+    found, version = _collect(data, method)
     if version not in ("1.0", "1.1"):
         raise BadHead(505, f"the version is {version}")
     raw_path, _, query = found.target.partition(b"?")
     headers = found.headers
     length, expects, upgrade, connection = _framing(headers, version)
     return Head(
-        method=method,
+        method=method.decode("ascii"),
         target=found.target,
         raw_path=raw_path,
         query=query,
-        path=_decoded(raw_path),
+        path=unquote(raw_path.decode("ascii")),
         version=version,
         headers=headers,
         keep_alive=b"close" not in connection and (version == "1.1" or b"keep-alive" in connection),
@@ -135,22 +137,21 @@ def parse_head(data: bytes) -> Head:
     )
 
 
-def _collect(data: bytes, method: bytes) -> tuple[_Collected, str, str]:
+def _collect(data: bytes, method: bytes) -> tuple[_Collected, str]:
+    """What the parser finds, and the version.
+
+    It is told GET: it knows some methods alone, and any other is the application's to answer. Nothing of a
+    request's head depends on it.
+    """
     found = _Collected()
     parser = httptools.HttpRequestParser(found)
     try:
-        parser.feed_data(data)
+        parser.feed_data(b"GET" + data[len(method) :])
     except httptools.HttpParserUpgrade:
         pass  # the whole head was read; what follows it is not ours to parse
-    except httptools.HttpParserInvalidMethodError:
-        if method == b"GET":
-            raise BadHead(400, "the parser refuses GET") from None
-        # One that the parser has never heard of: that is the application's to answer.
-        found, _, version = _collect(b"GET" + data[len(method) :], b"GET")
-        return found, method.decode("ascii"), version
     except httptools.HttpParserError as error:
         raise BadHead(400, str(error) or type(error).__name__) from None
-    return found, method.decode("ascii"), parser.get_http_version()
+    return found, parser.get_http_version()
 
 
 def _framing(
@@ -200,24 +201,6 @@ def _length(lengths: Sequence[bytes], codings: Sequence[bytes], version: str) ->
 
 def _options(value: bytes) -> frozenset[bytes]:
     return frozenset(option.strip() for option in value.lower().split(b","))
-
-
-def _decoded(path: bytes) -> str:
-    if b"%" not in path:
-        try:
-            return path.decode("ascii")
-        except UnicodeDecodeError:
-            raise BadHead(400, "the target has bytes that are not ASCII") from None
-    return _unquoted(path)
-
-
-def _unquoted(path: bytes) -> str:
-    from urllib.parse import unquote
-
-    try:
-        return unquote(path.decode("ascii"))
-    except UnicodeDecodeError:
-        raise BadHead(400, "the target has bytes that are not ASCII") from None
 
 
 def _preface() -> Head:

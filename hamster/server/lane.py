@@ -6,8 +6,8 @@ from contextvars import copy_context
 import trio
 from hypercorn.typing import ConnectionState, HTTPScope
 
-from hamster.server.answers import STATUS_LINES, DateLine, Framing, whole
-from hamster.server.errors import ClientGone, consists_of_client_gone
+from hamster.server.answers import STATUS_LINES, Framing, whole
+from hamster.server.errors import ClientGone, only_client_gone
 from hamster.server.heads import BadHead, Head, find_end
 from hamster.server.request import Incoming, LaneRequest, as_coroutine, in_context
 from hamster.server.serving import Address, Connection, Serving
@@ -95,7 +95,7 @@ class Lane:
             application = serving.app(self._scope(head), request.receive, request.send)
             await in_context(context, as_coroutine(application))
         except Exception as error:  # whatever the application raises, it must end this request only
-            if consists_of_client_gone(error):
+            if only_client_gone(error):
                 return False
             log.exception("application.failed method=%s path=%r", head.method, head.path)
         finally:
@@ -124,7 +124,7 @@ class Lane:
         self._connection.idle_since = None
         headers, body = self._serving.error_answer(status)
         try:
-            await self._wire.send(whole(status, [*headers, _date_header(self._serving.date)], body))
+            await self._wire.send(whole(status, headers, body, date=self._serving.date()))
             await self._linger()
         except ClientGone:
             pass
@@ -161,8 +161,3 @@ class Lane:
             "state": ConnectionState(self._serving.state.copy()),
             "extensions": extensions,
         }
-
-
-def _date_header(date: DateLine) -> tuple[bytes, bytes]:
-    name, _, value = date().partition(b": ")
-    return name, value.strip()

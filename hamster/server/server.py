@@ -223,7 +223,7 @@ class Server:
         stream = AcceptedStream(client, send_seconds=REFUSAL_SECONDS)
         try:
             with trio.move_on_after(REFUSAL_SECONDS):
-                await stream.send_all(whole(503, headers, body))
+                await stream.send_all(whole(503, headers, body, date=self._serving.date()))
                 await stream.send_eof()
                 # Closing on an unread request would reset the connection before the client reads the answer.
                 while await stream.receive_some():

@@ -25,8 +25,6 @@ class Wire:
         self._tls = tls
         self._raw = stream.raw
         self._lock = trio.Lock()
-        self._tail = b""
-        """Of what was pushed, what the socket did not take: it goes before anything else."""
 
     async def receive(self) -> bytes:
         """What comes next; nothing: the client has left, or the connection was closed."""
@@ -53,7 +51,7 @@ class Wire:
             ClientGone: It has left, or took nothing for too long.
         """
         rest: bytes | memoryview = data
-        if self._tls is None and not self._tail and not self._lock.locked():
+        if self._tls is None and not self._lock.locked():
             sent = self._try(data)
             if sent == len(data):
                 return
@@ -61,45 +59,11 @@ class Wire:
         # The answer counts as sent: losing a part of it to a cancellation would corrupt what follows.
         with trio.CancelScope(shield=True):
             async with self._lock:
-                await self._send_slowly(rest)
-
-    def push(self, data: bytes) -> bool:
-        """Write *data* now, without waiting; False: it cannot be, nothing was written.
-
-        What of it the socket does not take is kept, and goes with `flush` or before the next `send`.
-        """
-        if self._tls is not None or self._tail or self._lock.locked():
-            return False
-        try:
-            sent = self._try(data)
-        except ClientGone:
-            return True  # there is nobody to get it, now or later
-        if sent == 0:
-            return False
-        self._tail = data[sent:]
-        return True
-
-    @property
-    def lags(self) -> bool:
-        """Whether something that was pushed is not written yet: `flush` is called for."""
-        return bool(self._tail)
-
-    async def flush(self) -> None:
-        """Write what `push` left. Raises as `send`."""
-        with trio.CancelScope(shield=True):
-            async with self._lock:
-                await self._send_slowly(b"")
-
-    async def _send_slowly(self, rest: bytes | memoryview) -> None:
-        tail, self._tail = self._tail, b""
-        stream = self.stream if self._tls is None else self._tls
-        try:
-            if tail:
-                await stream.send_all(tail)
-            await stream.send_all(rest)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.stream.close()
-            raise ClientGone from None
+                try:
+                    await (self._tls or self.stream).send_all(rest)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    self.stream.close()
+                    raise ClientGone from None
 
     def _try(self, data: bytes) -> int:
         if self.stream.closed:

@@ -14,6 +14,8 @@ from hamster.server import ServerLimits
 from tests.hamster.clients import Client, answer, connected, serving, until, with_lifespan
 from tests.hamster.server.starved_server import FILES
 
+pytestmark = pytest.mark.usefixtures("both_protocols")
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -10,6 +10,8 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from hamster.server import Server
 from tests.hamster.clients import UPGRADE, Client, answer, connected, serving, until, websocket, with_lifespan
 
+pytestmark = pytest.mark.usefixtures("both_protocols")
+
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: Unwinding after the sockets are closed, on a busy machine.
 SLACK = 1.0

@@ -9,7 +9,6 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from hamster.server import ServerLimits
 from tests.hamster.clients import answer, connected, serving, until, with_lifespan
 
-pytestmark = pytest.mark.lane
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 SEEN: ContextVar[str] = ContextVar("SEEN", default="nothing")

@@ -14,6 +14,8 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 from hamster.server import ServerLimits, StartupFailed, bind_sockets, open_server
 from tests.hamster.clients import UPGRADE, answer, connected, serving, until, with_lifespan
 
+pytestmark = pytest.mark.usefixtures("both_protocols")
+
 
 @with_lifespan
 async def plain_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

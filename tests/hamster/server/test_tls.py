@@ -12,7 +12,10 @@ import trio
 from tests.hamster.clients import connected, serving, until
 from tests.hamster.server.test_serving import plain_app
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate"),
+    pytest.mark.usefixtures("both_protocols"),
+]
 
 
 @pytest.fixture(scope="module")

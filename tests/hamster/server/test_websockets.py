@@ -10,6 +10,8 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from hamster.server import Server, ServerLimits
 from tests.hamster.clients import UPGRADE, connected, serving, until, websocket
 
+pytestmark = pytest.mark.usefixtures("both_protocols")
+
 MESSAGES = 500
 #: All of them are more than the kernel buffers for a client that does not read.
 MESSAGE = "x" * 20_000
