@@ -1,7 +1,6 @@
 """What a request costs: a page that asks for the services, and a handler of Quart, beside FastAPI on uvicorn."""
 
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -11,16 +10,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import psutil
 
 from bench.question import Absent, Better, Figure, Question, Reading, Side, Target
+from bench.sockets import ROOT, server
 
-ROOT = Path(__file__).parents[1]
 CONNECTIONS = 32
 SERVICES = "/api/services/"
 HEALTH = "/health"
@@ -37,25 +34,6 @@ BROWSER = {
     "Referer": "http://localhost:1420/",
 }
 """As a page sends them, to all of them alike."""
-
-
-@contextmanager
-def running(command: Sequence[str], url: str | None) -> Generator[tuple[psutil.Process, str], None, None]:
-    """A server on one core, and its address: *url*, or what it says of itself on its first line."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "HAMSTER_CONFIG": ""})
-    try:
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-        if url is None:
-            url = str(json.loads(process.stdout.readline())["url"])
-        server = psutil.Process(process.pid)
-        server.cpu_affinity([SERVER_CORE])
-        wait_for(url)
-        yield server, url
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def wait_for(url: str) -> None:
@@ -77,26 +55,10 @@ def fetch(url: str) -> bytes:
         return bytes(answer.read())
 
 
-@contextmanager
-def hamster(*options: str) -> Generator[tuple[psutil.Process, str], None, None]:
-    """`hamster serve` with the services of the default configuration."""
-    with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "hamster", "serve", "--port", "0", "--data-dir", directory, *options]
-        with running(command, None) as found:
-            time.sleep(2.0)  # what it does once, at its start, is not measured
-            yield found
-
-
-def ours(path: str, seconds: int) -> Reading:
-    """WatchHamster as it is."""
-    with hamster() as (server, url):
-        return measured(server, url + path, seconds)
-
-
-def stock(path: str, seconds: int) -> Reading:
-    """The same without its own protocol."""
-    with hamster("--no-fast-lane") as (server, url):
-        return measured(server, url + path, seconds)
+def ours(path: str, seconds: int, *options: str) -> Reading:
+    """WatchHamster."""
+    with server(*options) as served:
+        return measured(served.process, f"http://127.0.0.1:{served.port}{path}", seconds)
 
 
 def fastapi(path: str, seconds: int) -> Reading:
@@ -104,31 +66,36 @@ def fastapi(path: str, seconds: int) -> Reading:
     for module in ("fastapi", "uvicorn", "uvloop", "httptools"):
         if importlib.util.find_spec(module) is None:
             raise Absent(f"{module} is not installed; `make bench` does")
-    with hamster() as (_, url):
-        body = fetch(url + SERVICES)
+    with server() as served:
+        body = fetch(f"http://127.0.0.1:{served.port}{SERVICES}")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "services.json"
         file.write_bytes(body)
-        command = [sys.executable, "-m", "bench.peers.fastapi_app", str(port), str(file)]
-        with running(command, f"http://127.0.0.1:{port}") as (server, url):
-            return measured(server, url + path, seconds)
+        peer = subprocess.Popen([sys.executable, "-m", "bench.peers.fastapi_app", str(port), str(file)], cwd=ROOT)
+        try:
+            wait_for(f"http://127.0.0.1:{port}")
+            return measured(psutil.Process(peer.pid), f"http://127.0.0.1:{port}{path}", seconds)
+        finally:
+            peer.terminate()
+            peer.wait()
 
 
-def measured(server: psutil.Process, url: str, seconds: int) -> Reading:
+def measured(process: psutil.Process, url: str, seconds: int) -> Reading:
     """What wrk sees, on another core than the server's."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise Absent("wrk is not installed; on Debian: apt install wrk")
     headers = [part for name, value in BROWSER.items() for part in ("-H", f"{name}: {value}")]
     command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *headers, url]
-    before = server.cpu_times()
+    process.cpu_affinity([SERVER_CORE])
+    before = process.cpu_times()
     client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     psutil.Process(client.pid).cpu_affinity([CLIENT_CORE % (os.cpu_count() or 1)])
     said, _ = client.communicate()
-    after = server.cpu_times()
+    after = process.cpu_times()
     return {**figures_of(said), "CPU": cpu_each(after.user + after.system - before.user - before.system, said)}
 
 
@@ -164,7 +131,7 @@ def question(name: str, text: str, path: str, target: float) -> Question:
         ours=Side("hamster serve", partial(ours, path)),
         peers=(
             Side("FastAPI on uvicorn", partial(fastapi, path)),
-            Side("hamster serve --no-fast-lane", partial(stock, path)),
+            Side("hamster serve --no-fast-lane", lambda seconds: ours(path, seconds, "--no-fast-lane")),
         ),
         size=8,
         quick=3,

@@ -45,10 +45,10 @@ class Served:
 
 
 @contextmanager
-def server() -> Generator[Served, None, None]:
-    """`hamster serve` with the services of the default configuration."""
+def server(*options: str) -> Generator[Served, None, None]:
+    """`hamster serve` with *options* and the services of the default configuration."""
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "hamster", "serve", "--port", "0", "--data-dir", directory]
+        command = [sys.executable, "-m", "hamster", "serve", "--port", "0", "--data-dir", directory, *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "HAMSTER_CONFIG": ""})
         try:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for

@@ -1,7 +1,8 @@
 """Answers that many clients ask for again and again: made once per change of what they show.
 
 An answer is taken as the handler made it, with a key of what it was made from. As long as the key is the same, it is
-given again, so that it is never older than what a handler would say now.
+given again. So nothing in it is older than what a handler would say now, but for what is counted in whole seconds, such
+as how long a service has been running: a key has the second of our clock, and a service may have begun in its middle.
 """
 
 import hashlib
